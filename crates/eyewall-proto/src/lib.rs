@@ -1,0 +1,1 @@
+//! Eyewall's proto crate.

@@ -1,0 +1,1 @@
+//! Eyewall's py crate.

@@ -1,0 +1,309 @@
+"""The engine's contract with Python; this file is its only documentation.
+
+The engine is one reactor per event loop. Every callback named here is called on
+the loop's thread, from within `Reactor.turn`; no callback is ever called from
+inside another call into the engine, so nothing is re-entrant.
+
+Header names and values are `str` in which each character stands for one byte
+(ISO-8859-1), as RFC 9110 section 5.5 leaves them.
+
+Objects are handles: dropping one, on any thread, is safe. Using one on another
+thread than its reactor's raises `RuntimeError`.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, final
+
+__version__: Final[str]
+
+Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+class EngineError(Exception):
+    """Base of what the engine raises about a peer or a connection."""
+
+class StreamClosedError(EngineError, ConnectionError):
+    """The peer or a time-out ended the connection or the stream."""
+
+class ProtocolError(EngineError):
+    """The peer broke the protocol or a limit.
+
+    Attributes:
+        status: The HTTP status to answer with (400, 408 or 413).
+    """
+
+    status: int
+
+@final
+class Reactor:
+    """The engine's part of one event loop."""
+
+    @staticmethod
+    def of(loop: AbstractEventLoop) -> Reactor:
+        """The reactor of `loop`, made and registered with `add_reader` on first use.
+
+        Call it on the loop's own thread. When the loop is closed its reactor goes.
+        """
+
+    def fileno(self) -> int:
+        """The descriptor of the reactor's own epoll or kqueue instance."""
+
+    def turn(self) -> None:
+        """Run what is ready, within the budget. The loop calls this."""
+
+    def close(self) -> None:
+        """Close every connection and leave the loop."""
+
+    def stats(self) -> dict[str, int]:
+        """`turns`, `connections`, `requests`, `timers`, `exhausted` (turns that used up their budget)."""
+
+@final
+class TLSConfig:
+    """Certificates and policy of a TLS server; immutable, made anew for a reload.
+
+    Args:
+        certificates: Pairs of PEM bytes (certificate chain, private key). The first
+            is the default; the others are chosen by SNI from their own names.
+        client_ca: PEM bytes of the authorities that client certificates are checked
+            against; None asks for no client certificate.
+        client_auth: "required" or "optional"; only with `client_ca`.
+        alpn: Protocols offered, in order of preference.
+
+    Raises:
+        ValueError: Something in the PEM cannot be used; the message says what.
+    """
+
+    def __init__(
+        self,
+        certificates: Sequence[tuple[bytes, bytes]],
+        *,
+        client_ca: bytes | None = None,
+        client_auth: Literal["required", "optional"] = "required",
+        alpn: Sequence[str] = ("h2", "http/1.1"),
+    ) -> None: ...
+
+@final
+class Server:
+    """Accepts on listening sockets that it is handed, and turns requests into exchanges.
+
+    Args:
+        reactor: The reactor that it runs in.
+        fds: Descriptors of listening sockets, TCP or Unix. The engine duplicates them.
+        on_exchange: Called with an `Exchange` as soon as a request's head has arrived.
+        on_notice: Called with (kind, peer, text) for each event worth a log line;
+            kinds are "refused" (a client's mistake or limit; text ends with the status),
+            "tls", "accept" (accepting paused or resumed), "aborted".
+        tls: None for clear text.
+        protocols: Of "http/1.1" and "h2". Over clear text h2 is by prior knowledge.
+        proxy_protocol: Expect a PROXY protocol header (v1 or v2) from peers that
+            `trusted` names.
+        trusted: Addresses and networks ("10.0.0.0/8", "::1", "unix", "*") whose
+            `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Real-IP`, `X-Scheme` and
+            `Forwarded` headers (and PROXY header) are believed.
+        server_header: Value of the `Server` header; None sends none.
+        limits: Overrides of `DEFAULT_LIMITS`, by name.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        fds: Sequence[int],
+        on_exchange: Callable[[Exchange], object],
+        *,
+        on_notice: Callable[[str, str, str], object] | None = None,
+        tls: TLSConfig | None = None,
+        protocols: Sequence[str] = ("h2", "http/1.1"),
+        proxy_protocol: bool = False,
+        trusted: Sequence[str] = (),
+        server_header: str | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None: ...
+    def set_tls(self, tls: TLSConfig) -> None:
+        """Use these certificates for connections accepted from now on."""
+
+    def stop_accepting(self) -> None:
+        """Close the listening descriptors; connections go on."""
+
+    def drain(self, deadline_s: float, on_done: Callable[[], object]) -> None:
+        """Stop accepting, finish what runs, then call `on_done`.
+
+        Idle connections close at once, HTTP/1.1 answers carry `Connection: close`,
+        HTTP/2 connections are sent GOAWAY. What is open after `deadline_s` is cut.
+        """
+
+    def close(self) -> None:
+        """Stop accepting and cut every connection."""
+
+    def stats(self) -> dict[str, int]:
+        """`connections`, `exchanges` (running now), `requests`, `refused` (totals)."""
+
+DEFAULT_LIMITS: Final[dict[str, float]]
+"""The names and defaults of all limits:
+
+`request_line_bytes` 8192 (414), `header_bytes` 65536 (431), `header_count` 100 (431),
+`body_bytes` 100 MiB (413; `Exchange.set_body_limit` overrides it),
+`header_timeout_s` 10 (408; from the first byte, and for a TLS handshake),
+`body_rate_bytes_s` 240 and `body_grace_s` 10 (408: a body slower than this),
+`keep_alive_s` 75, `write_stall_s` 60 (a peer that takes nothing of an answer),
+`write_buffer_bytes` 65536 (above it `Exchange.write` returns False),
+`connections` 100000 (503), `streams` 128 a connection, `resets` 200 and
+`control_frames` 1000 (SETTINGS, PING, PRIORITY...) a connection in 10 s,
+`keep_alive_requests` 0 (unlimited).
+"""
+
+@final
+class Exchange:
+    """One request and its answer.
+
+    An exchange that is dropped without an answer is answered 500.
+    """
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def target(self) -> str:
+        """The request target as sent; for HTTP/2 the `:path`."""
+
+    @property
+    def path(self) -> str:
+        """The target's path, percent-encoding left as sent ("*" for OPTIONS *)."""
+
+    @property
+    def query(self) -> str:
+        """What follows the first "?", or ""."""
+
+    @property
+    def http_version(self) -> str:
+        """ "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0"."""
+
+    @property
+    def scheme(self) -> str:
+        """ "http" or "https", after trusted headers."""
+
+    @property
+    def host(self) -> str:
+        """The `Host` header or `:authority`; "" for HTTP/1.0 without one."""
+
+    @property
+    def remote_ip(self) -> str:
+        """The client's address after trusted headers; "" for a Unix socket."""
+
+    @property
+    def peer(self) -> tuple[str, int] | str:
+        """The socket's peer (or the PROXY header's source): (address, port), or "" for Unix."""
+
+    @property
+    def local(self) -> tuple[str, int] | str:
+        """The address that the connection came in on, or a Unix socket's path."""
+
+    @property
+    def tls(self) -> dict[str, Any] | None:
+        """`version`, `cipher`, `server_name`, `alpn`, `client_certificate` (DER bytes or None)."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All fields in order; names as sent (HTTP/2: lower case)."""
+
+    @property
+    def trailers(self) -> list[tuple[str, str]]:
+        """Trailer fields, once the body has been read to its end."""
+
+    def header(self, name: str) -> str | None:
+        """The field of that name (any case); several are joined by ", " (cookies by "; ")."""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether body bytes may follow (False for `Content-Length: 0`)."""
+
+    @property
+    def content_length(self) -> int | None:
+        """The announced length; None for a chunked body or when there is no body."""
+
+    @property
+    def connected(self) -> bool:
+        """False when the peer has gone or the answer is complete."""
+
+    @property
+    def responded(self) -> bool:
+        """Whether a final answer has been started."""
+
+    def set_body_limit(self, max_bytes: int) -> None:
+        """Replace the server's `body_bytes` for this request."""
+
+    def read_all(self, callback: Callable[[bytes | Exception], object]) -> bytes | None:
+        """The whole body, when it is there already; else None, and `callback` gets it.
+
+        `callback` gets `ProtocolError` (413 above the limit, 408 too slow, 400 broken
+        framing) or `StreamClosedError` instead when the body cannot be had. When one
+        of these is known at once, it is raised. A `100 Continue` goes out when the
+        client waits for one.
+        """
+
+    def read(self, callback: Callable[[bytes | Exception], object]) -> bytes | None:
+        """The next piece of the body, b"" at its end; None when `callback` will get it.
+
+        Nothing is read from the peer while nobody asks, beyond 64 KiB. Errors as for `read_all`.
+        """
+
+    def respond(self, status: int, headers: Headers, body: Buffer | str, reason: str | None = None) -> int:
+        """Send a whole answer; returns the number of body bytes sent.
+
+        `Content-Length`, `Date` and `Server` are added where not given. The body of
+        an answer to HEAD, and of 204 and 304, is not sent (its length is announced
+        for HEAD). A `str` body is sent as UTF-8.
+
+        Raises:
+            ValueError: A name, value or reason that HTTP does not allow, a wrong
+                `Content-Length`, or a `Transfer-Encoding`; nothing was sent.
+            RuntimeError: The answer was already started.
+            StreamClosedError: Never; an answer to a peer that has gone is dropped.
+        """
+
+    def start(
+        self, status: int, headers: Headers, reason: str | None = None, *, end: bool = False
+    ) -> None:
+        """Send the head of a streamed answer; framed by `Content-Length` where given, else chunked.
+
+        Errors as for `respond`.
+        """
+
+    def write(self, data: Buffer) -> bool:
+        """Send a piece of the body; False when more than `write_buffer_bytes` wait.
+
+        Raises:
+            RuntimeError: Before `start` or after the end.
+            ValueError: More than the announced `Content-Length`; the connection is aborted.
+            StreamClosedError: The peer has gone.
+        """
+
+    def when_writable(self, callback: Callable[[Exception | None], object]) -> bool:
+        """True when there is room; else False, and `callback` is called with None, or a `StreamClosedError`."""
+
+    def when_flushed(self, callback: Callable[[Exception | None], object]) -> bool:
+        """As `when_writable`, for all of the answer so far handed to the kernel."""
+
+    def end(self, trailers: Headers | None = None) -> None:
+        """End a streamed answer. Trailers are sent where the framing has them (chunked, HTTP/2).
+
+        Raises:
+            ValueError: Less was written than `Content-Length` announced; the connection is aborted.
+        """
+
+    def inform(self, status: int, headers: Headers) -> bool:
+        """Send an informational answer (103); False where the client cannot take one (HTTP/1.0)."""
+
+    def upgrade(self, headers: Headers) -> None:
+        """Answer 101; from then on `read` and `write` carry raw bytes both ways (HTTP/1.1)."""
+
+    def abort(self) -> None:
+        """Cut the connection (HTTP/2: reset the stream) now."""
+
+    def on_disconnect(self, callback: Callable[[], object] | None) -> None:
+        """Call this once if the peer goes away before the answer is complete; None clears it."""
+
+def escape_html(text: str) -> str:
+    """`&`, `<`, `>`, `"` and `'` as character references."""
+
+def etag(body: bytes) -> str:
+    """A strong entity tag: the SHA-1 of `body` in double quotes."""
