@@ -1,1 +1,38 @@
-//! Eyewall's py crate.
+//! Bindings of the engine for Python: the module `eyewall._engine`.
+//!
+//! The contract, with its documentation, is `src/eyewall/_engine.pyi`; the docstrings there are
+//! not repeated here. What Python holds are handles: an id and what was received, never a
+//! connection. So a handle may be dropped anywhere, at any time.
+
+mod errors;
+mod exchange;
+mod fields;
+mod functions;
+mod host;
+mod reactor;
+mod server;
+mod tls;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _engine {
+    #[pymodule_export]
+    use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::functions::{escape_html, etag};
+    #[pymodule_export]
+    use super::reactor::Reactor;
+    #[pymodule_export]
+    use super::server::Server;
+    #[pymodule_export]
+    use super::tls::TLSConfig;
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, errors, server};
+
+    #[pymodule_init]
+    fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        m.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        m.add("DEFAULT_LIMITS", server::default_limits(m.py())?)?;
+        errors::add_to(m)
+    }
+}

@@ -1,0 +1,740 @@
+//! The reactor: one poll instance, and turns that run what is ready.
+//!
+//! A turn polls the kernel once, without waiting, and runs every connection that has work: the
+//! codec parses, the host is called, the answer is written. A turn has a budget of connections
+//! and of time; what does not fit runs in the next one, for which the host is asked at once, so
+//! that timers and other users of the outer loop have their turns too.
+
+mod pool;
+mod servers;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use crate::config::ConnInfo;
+use crate::conn::{Conn, Step};
+use crate::exchange::ExchangeId;
+use crate::host::{Host, Notice, Outcome};
+use crate::listener::{Listener, ServerShared};
+use crate::timer::Timers;
+use crate::transport::Socket;
+
+pub(crate) use pool::BufferPool;
+pub use servers::ServerStats;
+
+/// Connections run in one turn before the outer loop has its turn.
+const BUDGET_RUNS: usize = 512;
+
+/// Time that one turn may take, looked at now and then.
+const BUDGET_TIME: Duration = Duration::from_millis(4);
+
+/// Runs between two looks at the clock.
+const RUNS_PER_LOOK: usize = 32;
+
+const EVENTS: usize = 1024;
+const SCRATCH: usize = 64 * 1024;
+
+const LISTENER_BIT: usize = 1 << 63;
+const MAILBOX: Token = Token(usize::MAX);
+
+/// Names a connection; the generation tells a reused slot from the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConnId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl ConnId {
+    /// Stands for the reactor itself among the timers.
+    const NOBODY: Self = Self {
+        index: u32::MAX,
+        generation: 0,
+    };
+
+    fn token(self) -> Token {
+        Token(self.index as usize | ((self.generation as usize) << 32))
+    }
+
+    fn from_token(token: Token) -> Self {
+        let low = u32::try_from(token.0 & 0xffff_ffff).unwrap_or(u32::MAX);
+        let high = u32::try_from(token.0 >> 32).unwrap_or(u32::MAX);
+        Self {
+            index: low,
+            generation: high,
+        }
+    }
+}
+
+/// The current date as HTTP writes it, made once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Date {
+    second: u64,
+    text: String,
+}
+
+impl Date {
+    fn update(&mut self) {
+        let now = SystemTime::now();
+        let second = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text = httpdate::fmt_http_date(now);
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+/// What connections use of the reactor while they are stepped.
+pub(crate) struct Shared<H: Host> {
+    registry: Registry,
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) pool: BufferPool,
+    pub(crate) date: RefCell<Date>,
+    notices: RefCell<Vec<Notice>>,
+    graveyard: RefCell<Vec<H::Callback>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+impl<H: Host> Shared<H> {
+    /// Log this once no connection is borrowed.
+    pub(crate) fn notice(&self, notice: Notice) {
+        self.notices.borrow_mut().push(notice);
+    }
+
+    /// Drop a callback once no connection is borrowed: its destructor may call the engine.
+    pub(crate) fn bury(&self, callback: H::Callback) {
+        self.graveyard.borrow_mut().push(callback);
+    }
+
+    pub(crate) fn register(&self, fd: RawFd, id: ConnId, interest: Interest) -> io::Result<()> {
+        self.registry
+            .register(&mut SourceFd(&fd), id.token(), interest)
+    }
+
+    pub(crate) fn reregister(&self, fd: RawFd, id: ConnId, interest: Interest) -> io::Result<()> {
+        self.registry
+            .reregister(&mut SourceFd(&fd), id.token(), interest)
+    }
+}
+
+/// Where other threads, and destructors at awkward moments, leave word for the reactor.
+#[derive(Debug)]
+pub struct Mailbox {
+    dropped: Mutex<Vec<ExchangeId>>,
+    woken: Mutex<Vec<ConnId>>,
+    waker: Waker,
+}
+
+impl Mailbox {
+    /// An exchange was dropped by somebody who may not touch its connection now.
+    pub fn post(&self, exchange: ExchangeId) {
+        if let Ok(mut dropped) = self.dropped.lock() {
+            dropped.push(exchange);
+        }
+        // The reactor may be gone already; then nobody waits for this.
+        drop(self.waker.wake());
+    }
+
+    /// A connection's future has something to do.
+    pub(crate) fn wake(&self, id: ConnId) {
+        if let Ok(mut woken) = self.woken.lock()
+            && woken.last() != Some(&id)
+        {
+            woken.push(id);
+        }
+    }
+
+    fn take_woken(&self) -> Vec<ConnId> {
+        self.woken
+            .lock()
+            .map(|mut woken| std::mem::take(&mut *woken))
+            .unwrap_or_default()
+    }
+
+    fn take_dropped(&self) -> Vec<ExchangeId> {
+        self.dropped
+            .lock()
+            .map(|mut dropped| std::mem::take(&mut *dropped))
+            .unwrap_or_default()
+    }
+}
+
+/// Figures of a reactor since it was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReactorStats {
+    /// Turns made.
+    pub turns: u64,
+    /// Turns that used up their budget.
+    pub exhausted: u64,
+    /// Connections open now.
+    pub connections: usize,
+    /// Requests received.
+    pub requests: u64,
+    /// Entries in the timer heap.
+    pub timers: usize,
+}
+
+type Slot<C> = Option<Box<Conn<C>>>;
+
+/// One event loop's part of the engine.
+pub struct Reactor<H: Host> {
+    host: H,
+    poll: RefCell<Poll>,
+    events: RefCell<Events>,
+    pub(crate) shared: Shared<H>,
+    pub(crate) conns: RefCell<Slab<Slot<H::Callback>>>,
+    generation: Cell<u32>,
+    servers: RefCell<Slab<std::rc::Rc<ServerShared>>>,
+    listeners: RefCell<Slab<Listener>>,
+    drains: RefCell<Vec<servers::Drain<H::Callback>>>,
+    ready: RefCell<VecDeque<ConnId>>,
+    accepting: RefCell<VecDeque<usize>>,
+    dirty: RefCell<Vec<ConnId>>,
+    calls: RefCell<VecDeque<(H::Callback, Outcome)>>,
+    in_turn: Cell<bool>,
+    scheduled: Cell<bool>,
+    current: Cell<Option<ConnId>>,
+    closed: Cell<bool>,
+    stats: Cell<ReactorStats>,
+}
+
+impl<H: Host> Reactor<H> {
+    /// A reactor with its own poll instance.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it has no descriptors left.
+    pub fn new(host: H) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let waker = Waker::new(poll.registry(), MAILBOX)?;
+        Ok(Self {
+            host,
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(EVENTS)),
+            shared: Shared {
+                registry,
+                timers: RefCell::new(Timers::new(Instant::now())),
+                scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+                pool: BufferPool::default(),
+                date: RefCell::default(),
+                notices: RefCell::default(),
+                graveyard: RefCell::default(),
+                mailbox: Arc::new(Mailbox {
+                    dropped: Mutex::default(),
+                    woken: Mutex::default(),
+                    waker,
+                }),
+            },
+            conns: RefCell::new(Slab::new()),
+            generation: Cell::new(0),
+            servers: RefCell::default(),
+            listeners: RefCell::default(),
+            drains: RefCell::default(),
+            ready: RefCell::default(),
+            accepting: RefCell::default(),
+            dirty: RefCell::default(),
+            calls: RefCell::default(),
+            in_turn: Cell::new(false),
+            scheduled: Cell::new(false),
+            current: Cell::new(None),
+            closed: Cell::new(false),
+            stats: Cell::default(),
+        })
+    }
+
+    /// The descriptor that is readable when a turn has work.
+    pub fn fd(&self) -> RawFd {
+        self.poll.borrow().as_raw_fd()
+    }
+
+    /// The embedding side.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// Where other threads leave word.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.shared.mailbox)
+    }
+
+    /// Figures since the start.
+    pub fn stats(&self) -> ReactorStats {
+        let mut stats = self.stats.get();
+        stats.connections = self.conns.borrow().len();
+        stats.timers = self.shared.timers.borrow().len();
+        stats.requests = self
+            .servers
+            .borrow()
+            .iter()
+            .map(|(_, server)| server.requests.get())
+            .sum();
+        stats
+    }
+
+    /// Run what is ready, within the budget.
+    pub fn turn(&self) {
+        if self.closed.get() || self.in_turn.replace(true) {
+            return;
+        }
+        self.scheduled.set(false);
+        let started = Instant::now();
+        self.shared.timers.borrow_mut().advance(started);
+        self.shared.date.borrow_mut().update();
+        let mut budget = Budget {
+            runs: 0,
+            started,
+            spent: false,
+        };
+        self.run_timers();
+        self.run_posted();
+        self.run_ready(&mut budget);
+        self.run_events(&mut budget);
+        self.run_accepting(&mut budget);
+        self.run_woken();
+        self.run_ready(&mut budget);
+        self.settle();
+        self.in_turn.set(false);
+        let mut stats = self.stats.get();
+        stats.turns += 1;
+        if !self.ready.borrow().is_empty()
+            || !self.accepting.borrow().is_empty()
+            || !self.calls.borrow().is_empty()
+        {
+            stats.exhausted += 1;
+            self.schedule();
+        }
+        self.stats.set(stats);
+        let delay = self.shared.timers.borrow_mut().schedule();
+        if let Some(delay) = delay {
+            self.host.schedule_after(delay);
+        }
+    }
+
+    /// Flush and call what this turn left to the end.
+    fn settle(&self) {
+        // Callbacks may answer other exchanges, whose connections then are dirty in their turn.
+        for _ in 0..64 {
+            self.run_deferred();
+            let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
+            if dirty.is_empty() && self.calls.borrow().is_empty() {
+                self.run_woken();
+                if self.dirty.borrow().is_empty() {
+                    return;
+                }
+            }
+            for id in dirty {
+                self.run(id);
+            }
+        }
+    }
+
+    /// Ask the host for a turn, once.
+    pub(crate) fn schedule(&self) {
+        if !self.in_turn.get() && !self.scheduled.replace(true) {
+            self.host.schedule();
+        }
+    }
+
+    fn run_timers(&self) {
+        loop {
+            let Some(id) = self.shared.timers.borrow_mut().pop() else {
+                break;
+            };
+            if id == ConnId::NOBODY {
+                self.resume_listeners();
+                continue;
+            }
+            let step = {
+                let mut conns = self.conns.borrow_mut();
+                let Some(conn) = find(&mut conns, id) else {
+                    continue;
+                };
+                if !self
+                    .shared
+                    .timers
+                    .borrow_mut()
+                    .expired(id, &mut conn.deadline)
+                {
+                    continue;
+                }
+                conn.timed_out(&self.shared)
+            };
+            self.perform(id, step);
+            self.run(id);
+        }
+        self.check_drains();
+    }
+
+    fn run_posted(&self) {
+        for exchange in self.shared.mailbox.take_dropped() {
+            self.dropped(exchange);
+        }
+    }
+
+    fn run_woken(&self) {
+        for id in self.shared.mailbox.take_woken() {
+            self.mark_dirty(id);
+        }
+    }
+
+    fn run_ready(&self, budget: &mut Budget) {
+        let waiting = self.ready.borrow().len();
+        for _ in 0..waiting {
+            if budget.is_spent() {
+                return;
+            }
+            let Some(id) = self.ready.borrow_mut().pop_front() else {
+                return;
+            };
+            if let Some(conn) = find(&mut self.conns.borrow_mut(), id) {
+                conn.queued = false;
+            }
+            self.run(id);
+        }
+    }
+
+    fn run_events(&self, budget: &mut Budget) {
+        let mut events = self.events.borrow_mut();
+        match self
+            .poll
+            .borrow_mut()
+            .poll(&mut events, Some(Duration::ZERO))
+        {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            // EBADF after a fork or a stray close: there is nothing to run, and the loop goes on.
+            Err(_) => return,
+        }
+        for event in &*events {
+            let token = event.token();
+            if token == MAILBOX {
+                self.run_posted();
+            } else if token.0 & LISTENER_BIT != 0 {
+                self.accepting
+                    .borrow_mut()
+                    .push_back(token.0 & !LISTENER_BIT);
+            } else {
+                let id = ConnId::from_token(token);
+                if self.note_event(id, event) {
+                    if budget.is_spent() {
+                        self.enqueue(id);
+                    } else {
+                        self.run(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Remember what an event says; true when the connection is to be run.
+    fn note_event(&self, id: ConnId, event: &Event) -> bool {
+        let mut conns = self.conns.borrow_mut();
+        let Some(conn) = find(&mut conns, id) else {
+            return false;
+        };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            conn.readable = true;
+        }
+        if event.is_read_closed() {
+            conn.peer_closed = true;
+        }
+        if event.is_error() {
+            conn.note_broken();
+        }
+        true
+    }
+
+    fn enqueue(&self, id: ConnId) {
+        if let Some(conn) = find(&mut self.conns.borrow_mut(), id)
+            && !conn.queued
+        {
+            conn.queued = true;
+            self.ready.borrow_mut().push_back(id);
+        }
+    }
+
+    pub(crate) fn mark_dirty(&self, id: ConnId) {
+        if let Some(conn) = find(&mut self.conns.borrow_mut(), id)
+            && !conn.dirty
+        {
+            conn.dirty = true;
+            self.dirty.borrow_mut().push(id);
+        }
+    }
+
+    /// Step a connection until it waits, then write what it has to write.
+    fn run(&self, id: ConnId) {
+        self.current.set(Some(id));
+        loop {
+            let step = {
+                let mut conns = self.conns.borrow_mut();
+                let Some(conn) = find(&mut conns, id) else {
+                    break;
+                };
+                conn.dirty = false;
+                match conn.step(&self.shared) {
+                    Step::Idle => {
+                        let step = conn.flush(&self.shared);
+                        if let Step::Idle = step {
+                            conn.rearm(&self.shared);
+                            if conn.register(&self.shared).is_ok() {
+                                break;
+                            }
+                            Step::Close("cannot be polled")
+                        } else {
+                            step
+                        }
+                    }
+                    step => step,
+                }
+            };
+            if let Step::Yield = step {
+                let again = {
+                    let mut conns = self.conns.borrow_mut();
+                    find(&mut conns, id).is_some_and(|conn| conn.yields())
+                };
+                if again {
+                    self.enqueue(id);
+                    self.flush_only(id);
+                    break;
+                }
+                continue;
+            }
+            self.perform(id, step);
+        }
+        self.current.set(None);
+    }
+
+    /// Write what waits without stepping further.
+    pub(crate) fn flush_only(&self, id: ConnId) {
+        let step = {
+            let mut conns = self.conns.borrow_mut();
+            let Some(conn) = find(&mut conns, id) else {
+                return;
+            };
+            let step = conn.flush(&self.shared);
+            if conn.register(&self.shared).is_err() {
+                Step::Close("cannot be polled")
+            } else {
+                conn.rearm(&self.shared);
+                step
+            }
+        };
+        match step {
+            Step::Idle => {}
+            Step::Yield => self.enqueue(id),
+            Step::Call(callback, outcome) => self.calls.borrow_mut().push_back((callback, outcome)),
+            step @ (Step::Close(_) | Step::Request { .. }) => self.perform(id, step),
+        }
+    }
+
+    fn perform(&self, id: ConnId, step: Step<H::Callback>) {
+        match step {
+            Step::Idle | Step::Yield => {}
+            Step::Request { stream, head } => {
+                let Some((server, info)) = find(&mut self.conns.borrow_mut(), id)
+                    .map(|conn| (conn.server.key, Arc::clone(&conn.info)))
+                else {
+                    return;
+                };
+                self.host
+                    .request(server, ExchangeId { conn: id, stream }, head, &info);
+            }
+            Step::Call(callback, outcome) => self.host.call(callback, outcome),
+            Step::Close(reason) => self.close_conn(id, reason),
+        }
+    }
+
+    /// Run what must not run while a connection is borrowed or the host is calling.
+    fn run_deferred(&self) {
+        loop {
+            let graveyard = std::mem::take(&mut *self.shared.graveyard.borrow_mut());
+            drop(graveyard);
+            let notices = std::mem::take(&mut *self.shared.notices.borrow_mut());
+            for notice in notices {
+                self.host.notice(notice);
+            }
+            let Some((callback, outcome)) = self.calls.borrow_mut().pop_front() else {
+                break;
+            };
+            self.host.call(callback, outcome);
+        }
+    }
+
+    /// Remove a connection and tell whoever waits for it.
+    pub(crate) fn close_conn(&self, id: ConnId, reason: &'static str) {
+        let conn = {
+            let mut conns = self.conns.borrow_mut();
+            if find(&mut conns, id).is_none() {
+                return;
+            }
+            conns.try_remove(id.index as usize).flatten()
+        };
+        let Some(mut conn) = conn else { return };
+        conn.server
+            .connections
+            .set(conn.server.connections.get().saturating_sub(1));
+        if conn.is_registered() {
+            // Closing the descriptor takes it out of epoll by itself, unless a child inherited
+            // it; failing here changes nothing.
+            drop(
+                self.shared
+                    .registry
+                    .deregister(&mut SourceFd(&conn.socket())),
+            );
+        }
+        let calls = conn.end(reason);
+        drop(conn);
+        if !calls.is_empty() {
+            self.calls.borrow_mut().extend(calls);
+        }
+        if !self.drains.borrow().is_empty() || !self.calls.borrow().is_empty() {
+            self.schedule();
+        }
+    }
+
+    fn run_accepting(&self, budget: &mut Budget) {
+        while let Some(key) = self.accepting.borrow_mut().pop_front() {
+            if self.accept_some(key, budget) {
+                self.accepting.borrow_mut().push_back(key);
+                return;
+            }
+        }
+    }
+
+    /// Take a new connection and run it at once: its first request has often come already.
+    fn adopt(&self, server: &std::rc::Rc<ServerShared>, socket: Socket, info: ConnInfo) {
+        let id = {
+            let mut conns = self.conns.borrow_mut();
+            let generation = self.generation.get().wrapping_add(1) & 0x7fff_ffff;
+            self.generation.set(generation);
+            let entry = conns.vacant_entry();
+            let Ok(index) = u32::try_from(entry.key()) else {
+                return;
+            };
+            let id = ConnId { index, generation };
+            entry.insert(Some(Box::new(Conn::new(
+                id,
+                std::rc::Rc::clone(server),
+                Arc::new(info),
+                socket,
+            ))));
+            id
+        };
+        server.connections.set(server.connections.get() + 1);
+        self.run(id);
+    }
+
+    /// Close everything; later turns do nothing.
+    pub fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
+        drop(listeners);
+        let ids: Vec<ConnId> = self
+            .conns
+            .borrow()
+            .iter()
+            .filter_map(|(_, conn)| conn.as_ref().map(|c| c.id))
+            .collect();
+        for id in ids {
+            self.close_conn(id, "the server was closed");
+        }
+        drop(std::mem::take(&mut *self.drains.borrow_mut()));
+        if !self.in_turn.get() {
+            self.run_deferred();
+        }
+    }
+
+    /// A host's call has changed this connection: write now, or at the end of the turn.
+    pub(crate) fn touched(&self, id: ConnId, more_to_do: bool) {
+        if self.in_turn.get() {
+            if self.current.get() != Some(id) {
+                self.mark_dirty(id);
+            }
+            return;
+        }
+        self.flush_only(id);
+        let woken = self.shared.mailbox.take_woken();
+        if more_to_do || !woken.is_empty() {
+            self.enqueue(id);
+            for id in woken {
+                self.enqueue(id);
+            }
+        }
+        let waiting = !self.ready.borrow().is_empty()
+            || !self.calls.borrow().is_empty()
+            || !self.shared.notices.borrow().is_empty()
+            || !self.shared.graveyard.borrow().is_empty();
+        if waiting {
+            self.schedule();
+        }
+        let delay = self.shared.timers.borrow_mut().schedule();
+        if let Some(delay) = delay {
+            self.host.schedule_after(delay);
+        }
+    }
+
+    /// Write this connection at the end of the current or the next turn.
+    pub(crate) fn touch_later(&self, id: ConnId) {
+        if self.current.get() != Some(id) {
+            self.mark_dirty(id);
+            self.schedule();
+        }
+    }
+}
+
+/// A new connection's description.
+fn conn_info(server: &ServerShared, peer: Option<std::net::SocketAddr>) -> ConnInfo {
+    ConnInfo {
+        config: Arc::clone(&server.config),
+        peer,
+        local: OnceLock::new(),
+        tls: None,
+    }
+}
+
+/// The connection of that name, if it is still there.
+pub(crate) fn find<C>(conns: &mut Slab<Slot<C>>, id: ConnId) -> Option<&mut Conn<C>> {
+    conns
+        .get_mut(id.index as usize)?
+        .as_deref_mut()
+        .filter(|conn| conn.id == id)
+}
+
+/// What is left of a turn.
+struct Budget {
+    runs: usize,
+    started: Instant,
+    spent: bool,
+}
+
+impl Budget {
+    /// Count a run; true when there may be no more.
+    fn is_spent(&mut self) -> bool {
+        self.runs += 1;
+        if self.runs >= BUDGET_RUNS
+            || (self.runs.is_multiple_of(RUNS_PER_LOOK) && self.started.elapsed() >= BUDGET_TIME)
+        {
+            self.spent = true;
+        }
+        self.spent
+    }
+}
