@@ -133,7 +133,7 @@ impl<C> Conn<C> {
                 self.keep_rest(shared, pending, consumed);
                 match decoded {
                     Decoded::Step(step) => return step,
-                    Decoded::Blocked => return self.blocked(),
+                    Decoded::Blocked => return self.deliver_h1().unwrap_or_else(|| self.blocked()),
                     Decoded::More => {}
                 }
             }
@@ -166,7 +166,7 @@ impl<C> Conn<C> {
                 }
                 match decoded {
                     Decoded::Step(step) => return step,
-                    Decoded::Blocked => return self.blocked(),
+                    Decoded::Blocked => return self.deliver_h1().unwrap_or_else(|| self.blocked()),
                     Decoded::More => {}
                 }
             } else {

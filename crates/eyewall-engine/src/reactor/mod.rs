@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +24,7 @@ use slab::Slab;
 use crate::config::ConnInfo;
 use crate::conn::{Conn, Step};
 use crate::exchange::ExchangeId;
-use crate::host::{Host, Notice, Outcome};
+use crate::host::{Host, Notice, NoticeKind, Outcome};
 use crate::listener::{Listener, ServerShared};
 use crate::timer::Timers;
 use crate::transport::Socket;
@@ -478,9 +479,27 @@ impl<H: Host> Reactor<H> {
         }
     }
 
-    /// Step a connection until it waits, then write what it has to write.
+    /// Run a connection; a fault in it is logged, and ends no other.
     fn run(&self, id: ConnId) {
         self.current.set(Some(id));
+        // What a panic leaves half done is the connection's own, and the connection goes.
+        if catch_unwind(AssertUnwindSafe(|| self.run_steps(id))).is_err() {
+            let server = find(&mut self.conns.borrow_mut(), id).map(|conn| conn.server.key);
+            if let Some(server) = server {
+                self.shared.notice(Notice {
+                    kind: NoticeKind::Aborted,
+                    server,
+                    peer: String::new(),
+                    text: "a fault in the engine ended the connection".to_owned(),
+                });
+            }
+            self.close_conn(id, "a fault in the engine");
+        }
+        self.current.set(None);
+    }
+
+    /// Step a connection until it waits, then write what it has to write.
+    fn run_steps(&self, id: ConnId) {
         loop {
             let step = {
                 let mut conns = self.conns.borrow_mut();
@@ -518,7 +537,6 @@ impl<H: Host> Reactor<H> {
             }
             self.perform(id, step);
         }
-        self.current.set(None);
     }
 
     /// Write what waits without stepping further.
@@ -610,7 +628,10 @@ impl<H: Host> Reactor<H> {
     }
 
     fn run_accepting(&self, budget: &mut Budget) {
-        while let Some(key) = self.accepting.borrow_mut().pop_front() {
+        loop {
+            let Some(key) = self.accepting.borrow_mut().pop_front() else {
+                return;
+            };
             if self.accept_some(key, budget) {
                 self.accepting.borrow_mut().push_back(key);
                 return;
