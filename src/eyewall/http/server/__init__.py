@@ -1,0 +1,5 @@
+"""The HTTP server."""
+
+from eyewall.http.server.server import HTTPServer
+
+__all__ = ["HTTPServer"]

@@ -1,0 +1,176 @@
+"""`HTTPServer`: listen, serve, stop."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from eyewall.http.server.engine import Reactor, Server, TLSConfig
+from eyewall.http.server.notices import NoticeLog
+from eyewall.http.server.tls import from_ssl_options
+from eyewall.loop.ioloop import IOLoop
+from eyewall.net.sockets import bind_sockets, bind_unix_socket
+
+
+class HTTPServer:
+    """Serves an application on the current event loop.
+
+    Args:
+        app: Called with each exchange as soon as the request's head has come: an
+            `eyewall.web.Application`, or any function.
+        ssl_options: Tornado's dictionary (certfile, keyfile, cert_reqs, ca_certs), or a
+            `TLSConfig`; None for clear text.
+        protocols: Of "h2" and "http/1.1".
+        xheaders: Believe forwarding headers of everyone who may connect; better name the
+            proxies in `trusted`.
+        trusted: Addresses, networks, "unix" or "*" whose forwarding headers are believed.
+        trusted_downstream: Tornado's name for more of them.
+        proxy_protocol: Expect PROXY protocol headers from trusted peers.
+        server_header: Value of the `Server` header; None sends none.
+        max_body_size: Largest body in bytes, where the handler does not say.
+        max_header_size: Largest header section in bytes.
+        idle_connection_timeout: Seconds that a connection may idle between requests.
+        limits: Any other limit, by the names of `eyewall.http.server.engine.DEFAULT_LIMITS`.
+
+    Example:
+        >>> server = HTTPServer(lambda exchange: exchange.respond(200, {}, b"hello"))
+    """
+
+    def __init__(  # noqa: PLR0913 - the options of a server
+        self,
+        app: Callable[[Any], object],
+        *,
+        ssl_options: Mapping[str, Any] | TLSConfig | None = None,
+        protocols: Sequence[str] = ("h2", "http/1.1"),
+        xheaders: bool = False,
+        trusted: Iterable[str] = (),
+        trusted_downstream: Iterable[str] | None = None,
+        proxy_protocol: bool = False,
+        server_header: str | None = "Eyewall",
+        max_body_size: int | None = None,
+        max_header_size: int | None = None,
+        idle_connection_timeout: float | None = None,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
+        self.app = app
+        names = [*trusted, *(trusted_downstream or ())]
+        chosen: dict[str, float] = dict(limits or {})
+        for name, value in (
+            ("body_bytes", max_body_size),
+            ("header_bytes", max_header_size),
+            ("keep_alive_s", idle_connection_timeout),
+        ):
+            if value is not None:
+                chosen[name] = value
+        if ssl_options is None or isinstance(ssl_options, TLSConfig):
+            tls = ssl_options
+        else:
+            tls = from_ssl_options(ssl_options, protocols)
+        self._options: dict[str, Any] = {
+            "tls": tls,
+            "protocols": list(protocols),
+            "proxy_protocol": proxy_protocol,
+            "trusted": names or (["*"] if xheaders else []),
+            "server_header": server_header,
+            "limits": chosen,
+            "on_notice": NoticeLog(),
+        }
+        self._servers: list[Server] = []
+        self._bound: list[socket.socket] = []
+
+    def listen(self, port: int, address: str | None = None, **options: Any) -> list[socket.socket]:  # noqa: ANN401 - passed on
+        """Listen on a TCP port and serve; returns the sockets' own handles for their names.
+
+        Raises:
+            StartupError: The port cannot be used.
+        """
+        sockets = bind_sockets(port, address, **options)
+        self.add_sockets(sockets)
+        return sockets
+
+    def listen_unix(self, path: str, *, mode: int = 0o600) -> socket.socket:
+        """Listen on a Unix socket and serve.
+
+        Raises:
+            StartupError: The path cannot be used.
+        """
+        sock = bind_unix_socket(path, mode=mode)
+        self.add_socket(sock)
+        return sock
+
+    def bind(self, port: int, address: str | None = None, **options: Any) -> None:  # noqa: ANN401 - passed on
+        """Listen on a TCP port, and serve once `start` is called."""
+        self._bound.extend(bind_sockets(port, address, **options))
+
+    def start(self) -> None:
+        """Serve what was bound."""
+        bound, self._bound = self._bound, []
+        self.add_sockets(bound)
+
+    def add_socket(self, sock: socket.socket) -> None:
+        """Serve on a listening socket."""
+        self.add_sockets([sock])
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Serve on listening sockets; the engine uses duplicates of their descriptors."""
+        reactor = Reactor.of(_current_loop())
+        fds = [sock.fileno() for sock in sockets]
+        self._servers.append(Server(reactor, fds, self.app, **self._options))
+
+    def set_tls(self, tls: TLSConfig) -> None:
+        """Use these certificates for connections from now on."""
+        self._options["tls"] = tls
+        for server in self._servers:
+            server.set_tls(tls)
+
+    def stop(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        for server in self._servers:
+            server.stop_accepting()
+        for sock in self._bound:
+            sock.close()
+        self._bound.clear()
+
+    async def drain(self, deadline_s: float = 30.0) -> None:
+        """Accept no more, and return when every connection is done.
+
+        Running requests finish, idle connections close, HTTP/2 clients are told to go. What is
+        open after `deadline_s` seconds is cut.
+        """
+        self.stop()
+        loop = asyncio.get_running_loop()
+        done = [loop.create_future() for _ in self._servers]
+        for server, future in zip(self._servers, done, strict=True):
+            server.drain(deadline_s, lambda future=future: future.done() or future.set_result(None))
+        if done:
+            await asyncio.wait(done)
+        self.close()
+
+    async def close_all_connections(self) -> None:
+        """Cut every connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Accept no more, and cut every connection."""
+        self.stop()
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def stats(self) -> dict[str, int]:
+        """`connections`, `exchanges` under way, `requests` and `refused` so far."""
+        total = {"connections": 0, "exchanges": 0, "requests": 0, "refused": 0}
+        for server in self._servers:
+            for name, value in server.stats().items():
+                total[name] += value
+        return total
+
+
+def _current_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        current = IOLoop.current()
+        if current is None:
+            raise RuntimeError("there is no event loop") from None
+        return current.asyncio_loop

@@ -1,0 +1,117 @@
+"""Listening sockets: TCP, Unix, and those that somebody else has opened."""
+
+import errno
+import os
+import socket
+import stat
+from pathlib import Path
+
+from eyewall.base.errors import StartupError
+
+BACKLOG = 4096
+
+
+def bind_sockets(
+    port: int,
+    address: str | None = None,
+    *,
+    backlog: int = BACKLOG,
+    reuse_port: bool = False,
+) -> list[socket.socket]:
+    """Listen on `port` of `address`, or of all addresses.
+
+    With port 0 the system chooses one, the same for all addresses.
+
+    Raises:
+        StartupError: The port is taken or may not be used, or the address is not this machine's.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        infos = socket.getaddrinfo(
+            address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as exc:
+        raise StartupError(f"{address!r} is no address to listen on: {exc.strerror}") from exc
+    bound_port = port
+    for family, kind, proto, _, where in sorted(dict.fromkeys(infos), key=lambda info: info[0]):
+        if family not in {socket.AF_INET, socket.AF_INET6}:
+            continue
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as exc:
+            if exc.errno == errno.EAFNOSUPPORT:
+                continue
+            raise
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind((where[0], bound_port, *where[2:]))
+            sock.listen(backlog)
+        except OSError as exc:
+            sock.close()
+            if exc.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6 and sockets:
+                continue
+            for other in sockets:
+                other.close()
+            raise StartupError(_why(exc, f"{where[0]}:{bound_port}")) from exc
+        if not bound_port:
+            bound_port = sock.getsockname()[1]
+        sockets.append(sock)
+    return sockets
+
+
+def bind_unix_socket(path: str, *, mode: int = 0o600, backlog: int = BACKLOG) -> socket.socket:
+    """Listen on a Unix socket; a stale one, on which nobody listens, is replaced.
+
+    Raises:
+        StartupError: Somebody listens there, or the path cannot be used.
+    """
+    place = Path(path)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.setblocking(False)
+    try:
+        if place.exists() and stat.S_ISSOCK(place.stat().st_mode):
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(path) == 0:
+                    raise StartupError(f"another process listens on {path}")
+            place.unlink()
+        sock.bind(path)
+        place.chmod(mode)
+        sock.listen(backlog)
+    except OSError as exc:
+        sock.close()
+        raise StartupError(_why(exc, path)) from exc
+    except StartupError:
+        sock.close()
+        raise
+    return sock
+
+
+def inherited_socket(fd: int) -> socket.socket:
+    """The listening socket that was handed over as descriptor `fd`.
+
+    Raises:
+        StartupError: It is no listening socket.
+    """
+    try:
+        sock = socket.socket(fileno=os.dup(fd))
+        listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as exc:
+        raise StartupError(f"descriptor {fd} is no socket: {exc.strerror}") from exc
+    if not listening:
+        sock.close()
+        raise StartupError(f"descriptor {fd} is a socket that does not listen")
+    sock.setblocking(False)
+    return sock
+
+
+def _why(exc: OSError, where: str) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"{where} is taken: another process listens there"
+    if exc.errno == errno.EACCES:
+        return f"{where} may not be used by this user"
+    return f"cannot listen on {where}: {exc.strerror}"

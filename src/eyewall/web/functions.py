@@ -1,0 +1,203 @@
+"""Plain functions as handlers: a request in, something to answer with out."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, final
+
+import msgspec
+
+from eyewall.base.log import app_log, gen_log
+from eyewall.http.exchange import Exchange
+from eyewall.http.request import HTTPServerRequest
+from eyewall.loop.eager import start_task
+from eyewall.web.debug_page import error_page
+from eyewall.web.engine import ProtocolError
+from eyewall.web.handler.errors import HTTPError, reason_phrase
+
+if TYPE_CHECKING:
+    from eyewall.web.application import Application
+
+_HTML: Final = {"Content-Type": "text/html; charset=UTF-8"}
+_JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
+_BYTES: Final = {"Content-Type": "application/octet-stream"}
+_encode_json: Final = msgspec.json.Encoder().encode
+_running: Final[set["asyncio.Task[Any]"]] = set()
+
+
+@final
+class Response:
+    """An answer in full.
+
+    Args:
+        body: Text is sent as UTF-8 HTML, bytes as they are, anything else as JSON.
+        status: The status.
+        headers: Header fields; they replace the content type that the body implies.
+
+    Example:
+        >>> Response("gone", status=410, headers={"Content-Type": "text/plain"}).status
+        410
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: Any = b"",  # noqa: ANN401 - anything that JSON can hold
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.body, implied = encode_body(body)
+        self.headers: dict[str, str] = dict(implied)
+        if headers:
+            for name, value in headers.items():
+                if name.lower() == "content-type":
+                    self.headers["Content-Type"] = value
+                else:
+                    self.headers[name] = value
+
+
+def encode_body(value: Any) -> tuple[bytes, dict[str, str]]:  # noqa: ANN401 - as for Response
+    """A value as a body, and the headers that say what it is."""
+    if isinstance(value, str):
+        return value.encode(), _HTML
+    if isinstance(value, bytes):
+        return value, _BYTES if value else {}
+    return _encode_json(value), _JSON
+
+
+class FunctionRoute:
+    """Serves requests with functions, one for each method."""
+
+    __slots__ = ("application", "functions")
+
+    def __init__(self, application: "Application") -> None:
+        self.application = application
+        self.functions: dict[str, Callable[..., Any]] = {}
+
+    def add(self, methods: tuple[str, ...], function: Callable[..., Any]) -> None:
+        """Serve these methods with `function`.
+
+        Raises:
+            ValueError: One of them has a function already.
+        """
+        for method in methods:
+            if method in self.functions:
+                raise ValueError(f"{method} has a function already: {self.functions[method]!r}")
+            self.functions[method] = function
+
+    def serve(self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]) -> None:
+        """Handle one request."""
+        began = time.monotonic() if self.application.logs_requests else 0.0
+        method = exchange.method
+        functions = self.functions
+        function = functions.get(method) or (functions.get("GET") if method == "HEAD" else None)
+        if function is None and method != "OPTIONS" and "*" in functions:
+            function = functions["*"]
+        if function is None:
+            return self._unserved(exchange, began)
+        if not exchange.has_body:
+            return self._call(exchange, began, function, b"", args, kwargs)
+
+        def arrived(body: bytes | Exception) -> None:
+            if isinstance(body, bytes):
+                self._call(exchange, began, function, body, args, kwargs)
+            elif isinstance(body, ProtocolError):
+                self._fail(exchange, began, HTTPError(body.status))
+
+        try:
+            body = exchange.read_all(arrived)
+        except ProtocolError as exc:
+            return self._fail(exchange, began, HTTPError(exc.status))
+        if body is not None:
+            self._call(exchange, began, function, body, args, kwargs)
+        return None
+
+    def _call(  # noqa: PLR0913 - what a call is made of
+        self,
+        exchange: Exchange,
+        began: float,
+        function: Callable[..., Any],
+        body: bytes,
+        args: tuple[str, ...],
+        kwargs: dict[str, str],
+    ) -> None:
+        try:
+            result = function(HTTPServerRequest(exchange, body), *args, **kwargs)
+            if result is not None and inspect.isawaitable(result):
+                task = start_task(
+                    asyncio.get_running_loop(), self._answer_later(exchange, began, result)
+                )
+                if not task.done():
+                    _running.add(task)
+                    task.add_done_callback(_running.discard)
+                return
+            self._answer(exchange, began, result)
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            self._fail(exchange, began, exc)
+
+    async def _answer_later(
+        self, exchange: Exchange, began: float, waiting: Awaitable[Any]
+    ) -> None:
+        try:
+            self._answer(exchange, began, await waiting)
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            self._fail(exchange, began, exc)
+
+    def _answer(self, exchange: Exchange, began: float, result: Any) -> None:  # noqa: ANN401 - as above
+        if result is None:
+            # The function has answered by itself, or has nothing to say.
+            if not exchange.responded:
+                self._send(exchange, began, 204, {}, b"")
+            return
+        if isinstance(result, Response):
+            self._send(exchange, began, result.status, result.headers, result.body)
+        else:
+            body, headers = encode_body(result)
+            self._send(exchange, began, 200, headers, body)
+
+    def _send(
+        self, exchange: Exchange, began: float, status: int, headers: dict[str, str], body: bytes
+    ) -> None:
+        exchange.respond(status, headers, body)
+        if self.application.logs_requests:
+            self.application.log_exchange(exchange, status, time.monotonic() - began)
+
+    def _unserved(self, exchange: Exchange, began: float) -> None:
+        allowed = {*self.functions, "OPTIONS"} | ({"HEAD"} if "GET" in self.functions else set())
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        if exchange.method == "OPTIONS":
+            self._send(exchange, began, 204, headers, b"")
+        else:
+            self._fail(exchange, began, HTTPError(405), headers)
+
+    def _fail(
+        self,
+        exchange: Exchange,
+        began: float,
+        error: Exception,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        if isinstance(error, HTTPError):
+            status = error.status_code
+            if error.log_message:
+                gen_log.warning("%s %s: %s", exchange.method, exchange.target, error)
+        else:
+            status = 500
+            app_log.error(
+                "Uncaught exception %s %s", exchange.method, exchange.target, exc_info=error
+            )
+        if exchange.responded:
+            exchange.abort()
+            return
+        if self.application.settings.get("serve_traceback"):
+            kind, page = error_page(exchange, status, error)
+        else:
+            title = f"{status}: {reason_phrase(status)}"
+            kind = "text/html; charset=UTF-8"
+            page = f"<html><title>{title}</title><body>{title}</body></html>"
+        fields = {"Content-Type": kind, **(headers or {})}
+        self._send(exchange, began, status, fields, page.encode())

@@ -1,0 +1,1 @@
+"""Request handlers, built as one chain: input, output, handler, life cycle."""

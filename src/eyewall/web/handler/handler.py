@@ -1,0 +1,167 @@
+"""`RequestHandler`: the class that users subclass."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from eyewall.base.log import app_log, gen_log
+from eyewall.http.exchange import Exchange
+from eyewall.web.debug_page import error_page
+from eyewall.web.engine import escape_html
+from eyewall.web.handler.errors import HTTPError, reason_phrase
+from eyewall.web.handler.response_output import ResponseOutput
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
+    from eyewall.web.application import Application
+
+
+class RequestHandler(ResponseOutput):
+    """Handles one request: define the methods of the verbs that you serve.
+
+    Override `initialize`, `prepare`, the verbs, `on_finish`, `on_connection_close`,
+    `set_default_headers`, `write_error`, `log_exception`, `compute_etag` and
+    `decode_argument`. Verbs and `prepare` may be async.
+
+    Example:
+        >>> class Hello(RequestHandler):
+        ...     def get(self, name: str) -> None:
+        ...         self.write(f"Hello, {name}")
+    """
+
+    SUPPORTED_METHODS: tuple[str, ...] = (
+        "GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS",
+    )  # fmt: skip
+
+    max_body_size: int | None = None
+    """Largest body in bytes; None leaves it to the server."""
+
+    _auto_finish: bool = True
+    _logged_at: float = 0.0
+
+    def __init__(
+        self,
+        application: "Application",
+        request: "HTTPServerRequest | Exchange",
+        **kwargs: Any,  # noqa: ANN401 - the route's own
+    ) -> None:
+        exchange = getattr(request, "connection", request)
+        self.application = application
+        self.exchange = exchange
+        self.clear()
+        self.initialize(**kwargs)
+
+    def initialize(self, **kwargs: Any) -> None:  # noqa: ANN401 - the route's own
+        """Called first, with the keyword arguments that the route was given."""
+        if kwargs:
+            names = ", ".join(kwargs)
+            raise TypeError(
+                f"{type(self).__name__} takes no arguments from its route, but got {names}; "
+                "define initialize() with them"
+            )
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Called before the verb; may be async, and may finish the request."""
+
+    def on_finish(self) -> None:
+        """Called after the answer was sent."""
+
+    def on_connection_close(self) -> None:
+        """Called when the client goes away before the answer is complete."""
+
+    def _unserved(self, *_args: str, **_kwargs: str) -> NoReturn:
+        raise HTTPError(405)
+
+    head: Callable[..., Any] = _unserved
+    get: Callable[..., Any] = _unserved
+    post: Callable[..., Any] = _unserved
+    delete: Callable[..., Any] = _unserved
+    patch: Callable[..., Any] = _unserved
+    put: Callable[..., Any] = _unserved
+    options: Callable[..., Any] = _unserved
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The application's settings."""
+        return self.application.settings
+
+    def require_setting(self, name: str, feature: str = "this feature") -> None:
+        """Raise an exception unless the application has this setting."""
+        if not self.application.settings.get(name):
+            raise RuntimeError(
+                f"you must set {name!r} in the application's settings to use {feature}"
+            )
+
+    def reverse_url(self, name: str, *args: Any) -> str:  # noqa: ANN401 - anything with a str
+        """The URL of a named route."""
+        return self.application.reverse_url(name, *args)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Called with each piece of the body of a handler that streams it."""
+        raise NotImplementedError(
+            f"{type(self).__name__} streams its body, so it must define data_received()"
+        )
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - for write_error
+        """Answer with an error; `kwargs` are passed to `write_error`.
+
+        When the head has gone already, the connection is cut: the client must not take half
+        an answer for a whole one.
+        """
+        if self._headers_written:
+            gen_log.error("Cannot send error response after headers written")
+            self._finished = True
+            self.exchange.abort()
+            self._after_finish()
+            return
+        self.clear()
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        reason = kwargs.get("reason") or getattr(error, "reason", None)
+        try:
+            self.set_status(status_code, reason)
+        except (ValueError, UnicodeError):
+            self.set_status(status_code)
+        try:
+            self.write_error(status_code, **kwargs)
+        except Exception:  # noqa: BLE001 - an error page that fails must not hide the error
+            app_log.exception("Uncaught exception in write_error")
+        if not self._finished:
+            self.finish()
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - from send_error
+        """Write the page of an error; override it for your own.
+
+        Args:
+            status_code: The answer's status.
+            kwargs: `exc_info` holds the exception, where there is one.
+        """
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if error is not None and self.application.settings.get("serve_traceback"):
+            kind, page = error_page(self.exchange, status_code, error)
+            self.set_header("Content-Type", kind)
+            self.finish(page)
+            return
+        reason = escape_html(self._reason or reason_phrase(status_code))
+        title = f"{status_code}: {reason}"
+        self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - sys.exc_info()
+        """Log what a handler raised; override it to log more."""
+        if isinstance(value, HTTPError):
+            if value.log_message:
+                text = value.log_message % value.args
+                gen_log.warning("%d %s: %s", value.status_code, self._request_summary(), text)
+        else:
+            app_log.error(
+                "Uncaught exception %s", self._request_summary(), exc_info=(typ, value, tb)
+            )
+
+    def _request_summary(self) -> str:
+        request = self.request
+        return f"{request.method} {request.uri} ({request.remote_ip})"
+
+    def _after_finish(self) -> None:
+        application = self.application
+        if application.logs_requests:
+            application.log_request(self)
+        if type(self).on_finish is not RequestHandler.on_finish:
+            self.on_finish()

@@ -1,0 +1,309 @@
+"""One request's life in a class handler: make, prepare, verb, finish. Hot path.
+
+What can be known of a handler class is found out once, when its route is made; a request
+then pays only for the hooks that its class overrides. For a plain GET this file is entered
+once (`ClassRoute.serve`), which calls the verb and `finish`.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from eyewall.base.log import gen_log
+from eyewall.http.exchange import Exchange
+from eyewall.loop.eager import start_task
+from eyewall.web.engine import ProtocolError
+from eyewall.web.handler.errors import Finish, HTTPError
+from eyewall.web.handler.handler import RequestHandler
+from eyewall.web.handler.response_output import _DEFAULT_HEADERS
+
+if TYPE_CHECKING:
+    from eyewall.web.application import Application
+
+_running: Final[set["asyncio.Task[Any]"]] = set()
+
+
+class ClassRoute:
+    """Serves requests with instances of one handler class."""
+
+    __slots__ = (
+        "_closes",
+        "_default_headers",
+        "_initializes",
+        "_inlines",
+        "_own_etag",
+        "_prepares",
+        "_streams",
+        "_verbs",
+        "application",
+        "handler_class",
+        "kwargs",
+    )
+
+    def __init__(
+        self, application: "Application", handler_class: type[RequestHandler], kwargs: dict[str, Any]
+    ) -> None:
+        base = RequestHandler
+        self.application = application
+        self.handler_class = handler_class
+        self.kwargs = kwargs
+        self._inlines = handler_class.__init__ is base.__init__ and handler_class.clear is base.clear
+        self._initializes = bool(kwargs) or handler_class.initialize is not base.initialize
+        self._default_headers = handler_class.set_default_headers is not base.set_default_headers
+        self._prepares = handler_class.prepare is not base.prepare
+        self._closes = handler_class.on_connection_close is not base.on_connection_close
+        self._own_etag = handler_class.compute_etag is not base.compute_etag
+        self._streams = bool(getattr(handler_class, "_stream_request_body", False))
+        self._verbs: dict[str, Any] = {}
+        for method in handler_class.SUPPORTED_METHODS:
+            verb = getattr(handler_class, method.lower(), None)
+            if verb is not None and verb is not base._unserved:
+                self._verbs[method] = verb
+
+    def serve(self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]) -> None:
+        """Handle one request."""
+        handler_class = self.handler_class
+        if self._inlines:
+            # The same as __init__ does, without its calls.
+            handler = handler_class.__new__(handler_class)
+            handler.application = self.application
+            handler.exchange = exchange
+            handler._headers = _DEFAULT_HEADERS.copy()
+        else:
+            handler = handler_class(self.application, exchange, **self.kwargs)
+        if args or kwargs:
+            handler.path_args = args
+            handler.path_kwargs = kwargs
+        if self._own_etag:
+            handler._etag_of = _OwnEtag(handler)  # type: ignore[method-assign]
+        if self.application.logs_requests:
+            handler._logged_at = time.monotonic()
+        try:
+            if self._inlines:
+                if self._default_headers:
+                    handler.set_default_headers()
+                if self._initializes:
+                    handler.initialize(**self.kwargs)
+            if self._closes:
+                exchange.on_disconnect(handler.on_connection_close)
+            verb = self._verbs.get(exchange.method)
+            if verb is None:
+                if not self._prepares:
+                    return self._unserved(handler)
+                verb = self._unserved_verb
+            elif exchange.has_body:
+                return self._with_body(handler, verb)
+            if self._prepares:
+                return self._prepare(handler, verb)
+            result = verb(handler, *args, **kwargs)
+            if result is not None:
+                return self._wait_for(handler, result)
+            if handler._auto_finish and not handler._finished:
+                handler.finish()
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            handle_exception(handler, exc)
+
+    def _with_body(self, handler: RequestHandler, verb: Any) -> None:  # noqa: ANN401 - a method of the class
+        exchange = handler.exchange
+        limit = handler.max_body_size
+        if limit is not None:
+            exchange.set_body_limit(limit)
+        if self._streams:
+            return self._start(handler, self._run_streamed(handler, verb))
+
+        def arrived(body: bytes | Exception) -> None:
+            if isinstance(body, Exception):
+                body_failed(handler, body)
+                return
+            handler._request_body = body
+            self._start_verb(handler, verb)
+
+        try:
+            body = exchange.read_all(arrived)
+        except ProtocolError as exc:
+            return body_failed(handler, exc)
+        if body is not None:
+            handler._request_body = body
+            self._start_verb(handler, verb)
+
+    def _start_verb(self, handler: RequestHandler, verb: Any) -> None:  # noqa: ANN401 - as above
+        try:
+            if self._prepares:
+                return self._prepare(handler, verb)
+            result = verb(handler, *handler.path_args, **handler.path_kwargs)
+            if result is not None:
+                return self._wait_for(handler, result)
+            if handler._auto_finish and not handler._finished:
+                handler.finish()
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            handle_exception(handler, exc)
+
+    def _unserved(self, handler: RequestHandler) -> None:
+        """A method that the class has no verb for (RFC 9110, sections 15.5.6 and 9.3.7)."""
+        allowed = ", ".join(sorted({*self._verbs, "OPTIONS"}))
+        try:
+            if handler.exchange.method == "OPTIONS":
+                handler.set_header("Allow", allowed)
+                handler.set_status(204)
+                handler.finish()
+                return
+            raise HTTPError(405)  # noqa: TRY301 - answered below, as any handler's error
+        except HTTPError as exc:
+            handle_exception(handler, exc, {"Allow": allowed})
+
+    def _unserved_verb(self, handler: RequestHandler, *_args: str, **_kwargs: str) -> None:
+        self._unserved(handler)
+
+    def _prepare(self, handler: RequestHandler, verb: Any) -> None:  # noqa: ANN401 - as above
+        waiting = handler.prepare()
+        if waiting is not None:
+            return self._start(handler, self._run_prepared(handler, waiting, verb))
+        if handler._finished:
+            return None
+        result = verb(handler, *handler.path_args, **handler.path_kwargs)
+        if result is not None:
+            return self._wait_for(handler, result)
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+        return None
+
+    def _wait_for(self, handler: RequestHandler, result: Any) -> None:  # noqa: ANN401 - what the verb returned
+        if not hasattr(result, "__await__"):
+            raise TypeError(
+                f"{type(handler).__name__}.{handler.exchange.method.lower()}() returned "
+                f"{type(result).__name__}; use self.write() to send something"
+            )
+        self._start(handler, _finish_after(handler, result))
+
+    def _start(self, handler: RequestHandler, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = start_task(asyncio.get_running_loop(), coroutine)
+        if not task.done():
+            # The loop holds tasks weakly.
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+
+    async def _run_prepared(
+        self, handler: RequestHandler, waiting: Awaitable[None], verb: Any  # noqa: ANN401 - as above
+    ) -> None:
+        try:
+            await waiting
+            if handler._finished:
+                return
+            result = verb(handler, *handler.path_args, **handler.path_kwargs)
+            if result is not None:
+                await result
+            if handler._auto_finish and not handler._finished:
+                handler.finish()
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            handle_exception(handler, exc)
+
+    async def _run_streamed(self, handler: RequestHandler, verb: Any) -> None:  # noqa: ANN401 - as above
+        try:
+            if (waiting := handler.prepare()) is not None:
+                await waiting
+            while not handler._finished:
+                piece = await read_piece(handler.exchange)
+                if not piece:
+                    break
+                if (waiting := handler.data_received(piece)) is not None:
+                    await waiting
+            if handler._finished:
+                return
+            result = verb(handler, *handler.path_args, **handler.path_kwargs)
+            if result is not None:
+                await result
+            if handler._auto_finish and not handler._finished:
+                handler.finish()
+        except ProtocolError as exc:
+            body_failed(handler, exc)
+        except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+            handle_exception(handler, exc)
+
+
+class _OwnEtag:
+    """Calls a handler's own `compute_etag` on the body that was taken out of it already."""
+
+    __slots__ = ("_handler",)
+
+    def __init__(self, handler: RequestHandler) -> None:
+        self._handler = handler
+
+    def __call__(self, body: bytes) -> str | None:
+        self._handler._chunk = body
+        try:
+            return self._handler.compute_etag()
+        finally:
+            self._handler._chunk = b""
+
+
+async def _finish_after(handler: RequestHandler, waiting: Awaitable[Any]) -> None:
+    try:
+        await waiting
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except Exception as exc:  # noqa: BLE001 - the boundary of a handler
+        handle_exception(handler, exc)
+
+
+async def read_piece(exchange: Exchange) -> bytes:
+    """The next piece of a body; b"" at its end.
+
+    Raises:
+        ProtocolError: The peer broke the framing or a limit.
+        StreamClosedError: The peer has gone.
+    """
+    waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def arrived(piece: bytes | Exception) -> None:
+        if waiting.done():
+            return
+        if isinstance(piece, Exception):
+            waiting.set_exception(piece)
+        else:
+            waiting.set_result(piece)
+
+    piece = exchange.read(arrived)
+    return await waiting if piece is None else piece
+
+
+def body_failed(handler: RequestHandler, error: Exception) -> None:
+    """The body cannot be had: answer the peer's mistake, or forget a peer that has gone."""
+    if isinstance(error, ProtocolError):
+        if not handler._finished:
+            handler.send_error(error.status, reason=None)
+    else:
+        gen_log.debug("%s %s: %s", handler.exchange.method, handler.exchange.target, error)
+
+
+def handle_exception(
+    handler: RequestHandler, error: Exception, headers: dict[str, str] | None = None
+) -> None:
+    """Answer what a handler raised."""
+    if isinstance(error, Finish):
+        if not handler._finished:
+            handler.finish(*error.args)
+        return
+    exc_info = (type(error), error, error.__traceback__)
+    try:
+        handler.log_exception(*exc_info)
+    except Exception:  # noqa: BLE001 - a hook that fails must not hide the error
+        gen_log.exception("Error in exception logger")
+    if handler._finished:
+        return
+    status = error.status_code if isinstance(error, HTTPError) else 500
+    if headers:
+        defaults = handler.set_default_headers
+
+        def with_headers() -> None:
+            defaults()
+            handler._headers.update(headers)
+
+        handler.set_default_headers = with_headers  # type: ignore[method-assign]
+    try:
+        handler.send_error(status, exc_info=sys.exc_info() if error is None else exc_info)
+    except Exception:  # noqa: BLE001 - the last boundary: the client must not wait for ever
+        gen_log.exception("The answer of an error failed")
+        handler._finished = True
+        handler.exchange.abort()

@@ -1,0 +1,118 @@
+"""What a handler reads of its request: arguments and cookies."""
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from eyewall.http.exchange import Exchange
+from eyewall.http.forms import FormError
+from eyewall.http.request import HTTPServerRequest
+from eyewall.web.handler.errors import HTTPError, MissingArgumentError
+
+if TYPE_CHECKING:
+    from eyewall.web.application import Application
+
+_REQUIRED: Final[Any] = object()
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f]")
+
+
+class RequestInput:
+    """Arguments and cookies. The request object is made when it is first looked at."""
+
+    application: "Application"
+    exchange: Exchange
+    request: HTTPServerRequest
+    path_args: tuple[str, ...] = ()
+    path_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
+    _request_body: bytes = b""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - only `request` is ever made here
+        if name == "request":
+            request = HTTPServerRequest(self.exchange, self._request_body)
+            self.request = request
+            return request
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_argument(
+        self,
+        name: str,
+        default: Any = _REQUIRED,  # noqa: ANN401 - whatever the caller wants back
+        strip: bool = True,  # noqa: FBT001, FBT002 - as programs call it
+    ) -> Any:  # noqa: ANN401 - str, or the default
+        """The last value of an argument of the query or the form.
+
+        Args:
+            name: The argument's name.
+            default: What is returned where there is none.
+            strip: Whether white space around it is removed.
+
+        Raises:
+            MissingArgumentError: There is none, and no default; answered 400.
+        """
+        return _last(self.get_arguments(name, strip), name, default)
+
+    def get_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+        """All values of an argument of the query and the form."""
+        return self._decode_all(self._fields("arguments"), name, strip)
+
+    def get_query_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - as above
+        """As `get_argument`, of the query alone."""
+        return _last(self.get_query_arguments(name, strip), name, default)
+
+    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+        """All values of an argument of the query."""
+        return self._decode_all(self._fields("query_arguments"), name, strip)
+
+    def get_body_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - as above
+        """As `get_argument`, of the form alone."""
+        return _last(self.get_body_arguments(name, strip), name, default)
+
+    def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+        """All values of an argument of the form."""
+        return self._decode_all(self._fields("body_arguments"), name, strip)
+
+    def _fields(self, which: str) -> dict[str, list[bytes]]:
+        try:
+            return cast("dict[str, list[bytes]]", getattr(self.request, which))
+        except FormError as exc:
+            raise HTTPError(400, str(exc)) from exc
+
+    def _decode_all(
+        self, fields: dict[str, list[bytes]], name: str, strip: bool  # noqa: FBT001 - passed on
+    ) -> list[str]:
+        values: list[str] = []
+        for raw in fields.get(name, ()):
+            value = _CONTROL.sub(" ", self.decode_argument(raw, name))
+            values.append(value.strip() if strip else value)
+        return values
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """An argument's bytes as text; override it for other encodings.
+
+        Args:
+            value: The bytes, percent-decoded.
+            name: The argument's name, where it has one.
+
+        Raises:
+            HTTPError: 400 when they are no UTF-8.
+        """
+        try:
+            return value.decode()
+        except UnicodeDecodeError as exc:
+            raise HTTPError(400, "Invalid unicode in %s: %r", name or "url", value[:40]) from exc
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the client sent."""
+        return cast("dict[str, str]", self.request.cookies)
+
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """The value of a cookie."""
+        return self.cookies.get(name, default)
+
+
+def _last(values: list[str], name: str, default: Any) -> Any:  # noqa: ANN401 - str, or the default
+    if values:
+        return values[-1]
+    if default is _REQUIRED:
+        raise MissingArgumentError(name)
+    return default

@@ -1,0 +1,1 @@
+"""Routes: what patterns are, and how a path finds its route."""

@@ -1,0 +1,61 @@
+"""Finding a route: exact paths by dictionary, patterns by literal prefix. Hot path.
+
+The order in which routes were written decides. A path's candidates are the exact route of
+that path, and the patterns whose literal prefix it begins with; few of many. They are tried
+in their order.
+"""
+
+import re
+from typing import Generic, TypeVar
+
+from eyewall.web.routing.rules import literal_prefix
+
+R = TypeVar("R")
+
+
+class RouteTree(Generic[R]):
+    """Routes in order, each a pattern and whatever serves it."""
+
+    __slots__ = ("_by_prefix", "_count", "_exact", "_first_pattern", "_lengths")
+
+    def __init__(self) -> None:
+        self._exact: dict[str, tuple[int, R]] = {}
+        self._by_prefix: dict[str, list[tuple[int, re.Pattern[str], R]]] = {}
+        self._lengths: tuple[int, ...] = ()
+        self._first_pattern: float = float("inf")
+        self._count = 0
+
+    def add(self, regex: re.Pattern[str], route: R) -> None:
+        """Add a route behind those that are there."""
+        order = self._count
+        self._count += 1
+        prefix, whole = literal_prefix(regex.pattern)
+        if whole:
+            self._exact.setdefault(prefix, (order, route))
+            return
+        self._first_pattern = min(self._first_pattern, order)
+        self._by_prefix.setdefault(prefix, []).append((order, regex, route))
+        self._lengths = tuple(sorted({len(known) for known in self._by_prefix}))
+
+    def find(self, path: str) -> tuple[R, re.Match[str] | None] | None:
+        """The first route in order that matches; an exact one has no match object."""
+        exact = self._exact.get(path)
+        limit: float = self._count
+        if exact is not None:
+            limit, route = exact
+            if limit < self._first_pattern:
+                return route, None
+        best: tuple[R, re.Match[str] | None] | None = None
+        by_prefix = self._by_prefix
+        for length in self._lengths:
+            for order, regex, candidate in by_prefix.get(path[:length], ()):
+                if order >= limit:
+                    break
+                match = regex.match(path)
+                if match is not None:
+                    best = candidate, match
+                    limit = order
+                    break
+        if best is not None:
+            return best
+        return None if exact is None else (exact[1], None)
