@@ -1,0 +1,96 @@
+"""The `eyewall` command: its verbs, and how it fails."""
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from eyewall.base.errors import ConfigurationError, StartupError
+from eyewall.cli.develop import develop, develop_child
+from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
+from eyewall.cli.serve import serve
+
+_STARTUP_FAILED: Final = 3
+_USAGE: Final = 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    from eyewall import __version__  # the package imports this one's dependencies
+
+    parser = argparse.ArgumentParser(
+        prog="eyewall", description="Serve web applications that hold very many connections."
+    )
+    parser.add_argument("--version", action="version", version=f"eyewall {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, text in (
+        ("run", "serve an application in production"),
+        ("dev", "serve an application while you work on it: reload, error pages"),
+        ("config", "show each option's value and where it came from"),
+    ):
+        sub = verbs.add_parser(verb, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        sub.add_argument(
+            "target",
+            nargs="?",
+            help="MODULE:NAME of the application; by default app, application or make_app "
+            "of app.py or main.py",
+        )
+        add_arguments(sub)
+        if verb == "config":
+            sub.add_argument("--show", action="store_true", help="accepted; it always shows")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit: 0 after a stop, 2 for wrong usage, 3 for a failed start."""
+    if os.environ.get("EYEWALL_DEV_CHILD"):
+        sys.exit(_guarded(develop_child, None))
+    given: dict[str, Any] = vars(_parser().parse_args(argv))
+    verb, target = given.pop("verb"), given.pop("target")
+    given.pop("show", None)
+    folder = Path(given.get("app_dir", os.environ.get("EYEWALL_APP_DIR", ".")))
+    try:
+        settings, named = gather(given, os.environ, folder)
+    except ConfigurationError as exc:
+        sys.exit(_fail(str(exc), _USAGE))
+    target = target or named
+    if verb == "config":
+        sys.exit(_show(settings))
+    if verb == "dev" or settings["reload"]:
+        sys.exit(_guarded(lambda: develop(target, settings), settings))
+    sys.exit(_guarded(lambda: serve(target, settings), settings))
+
+
+def _guarded(work: Any, settings: Settings | None) -> int:  # noqa: ANN401 - a function without arguments
+    try:
+        work()
+    except StartupError as exc:
+        if settings is not None and settings["log_level"].lower() == "debug":
+            traceback.print_exc()
+        return _fail(str(exc), _STARTUP_FAILED)
+    except ConfigurationError as exc:
+        return _fail(str(exc), _USAGE)
+    except ValueError as exc:
+        # The engine's word on limits, trusted networks and the like.
+        if settings is not None and settings["log_level"].lower() == "debug":
+            traceback.print_exc()
+        return _fail(str(exc), _USAGE)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"eyewall: {text}", file=sys.stderr)  # noqa: T201 - the command's own line
+    return code
+
+
+def _show(settings: Settings) -> int:
+    width = max(len(option.name) for option in OPTIONS)
+    for option in OPTIONS:
+        value = settings[option.name]
+        print(f"{option.name:{width}}  {value!r:24} {settings.sources[option.name]}")  # noqa: T201 - what was asked for
+    return 0

@@ -1,0 +1,200 @@
+"""Serve one application in this process, until a signal ends it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eyewall.base.errors import StartupError
+from eyewall.base.log import configure, gen_log
+from eyewall.cli.loader import load
+from eyewall.cli.options import Settings
+from eyewall.http.server.server import HTTPServer
+from eyewall.http.server.tls import load_tls
+from eyewall.loop.policy import new_event_loop
+from eyewall.net.sockets import bind_sockets, bind_unix_socket, inherited_socket
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """The listening sockets that the settings ask for.
+
+    Raises:
+        StartupError: One of them cannot be had.
+    """
+    sockets: list[socket.socket] = []
+    places: list[str] = list(settings["bind"])
+    if settings["fd"] is not None:
+        places.append(f"fd://{settings['fd']}")
+    if settings["unix"] is not None:
+        places.append(f"unix:{settings['unix']}")
+    if not places:
+        return bind_sockets(settings["port"], settings["host"])
+    for place in places:
+        if place.startswith("fd://"):
+            sockets.append(inherited_socket(_number(place.removeprefix("fd://"), place)))
+        elif place.startswith("unix:"):
+            sockets.append(bind_unix_socket(place.removeprefix("unix:")))
+        else:
+            host, colon, port = place.rpartition(":")
+            if not colon:
+                raise StartupError(f"{place!r} is not host:port, unix:PATH or fd://N")
+            sockets.extend(bind_sockets(_number(port, place), host.strip("[]")))
+    return sockets
+
+
+def _number(text: str, place: str) -> int:
+    if not text.isdigit():
+        raise StartupError(f"{text!r} in {place!r} is no number")
+    return int(text)
+
+
+def addresses(sockets: Sequence[socket.socket], scheme: str) -> str:
+    """What a person types to reach the server."""
+    names: list[str] = []
+    for sock in sockets:
+        name = sock.getsockname()
+        if sock.family == socket.AF_UNIX:
+            names.append(f"unix:{name}")
+        else:
+            host = f"[{name[0]}]" if sock.family == socket.AF_INET6 else name[0]
+            names.append(f"{scheme}://{host}:{name[1]}")
+    return ", ".join(names)
+
+
+def make_tls(settings: Settings) -> Any:  # noqa: ANN401 - the engine's TLSConfig, or None
+    """The TLS configuration that the settings ask for.
+
+    Raises:
+        StartupError: Certificates and keys do not pair up, or cannot be used.
+    """
+    certificates, keys = settings["certfile"], settings["keyfile"]
+    if not certificates:
+        if keys or settings["ca_certs"]:
+            raise StartupError("--keyfile and --ca-certs need a --certfile")
+        return None
+    if keys and len(keys) != len(certificates):
+        raise StartupError("each --certfile needs its --keyfile")
+    pairs = list(zip(certificates, keys or certificates, strict=True))
+    alpn = ("h2", "http/1.1") if settings["http2"] else ("http/1.1",)
+    return load_tls(pairs, ca_certs=settings["ca_certs"], alpn=alpn)
+
+
+def serve(
+    target: str | None,
+    settings: Settings,
+    *,
+    sockets: Sequence[socket.socket] = (),
+    ready_fd: int | None = None,
+    debug: bool = False,
+) -> None:
+    """Load the application and serve it until SIGTERM or SIGINT.
+
+    Args:
+        target: `module:attribute`.
+        settings: All options.
+        sockets: Listening sockets that somebody else has opened.
+        ready_fd: Descriptor that a byte is written to once the server serves.
+        debug: Show tracebacks to clients.
+
+    Raises:
+        StartupError: It cannot be started.
+    """
+    configure(
+        settings["log_level"],
+        form=settings["log_format"],
+        access=settings["access_log"],
+    )
+    loop = new_event_loop(settings["loop"])
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(_serve(target, settings, sockets, ready_fd, debug=debug))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _serve(
+    target: str | None,
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    ready_fd: int | None,
+    *,
+    debug: bool,
+) -> None:
+    tls = make_tls(settings)
+    opened = [] if sockets else open_sockets(settings)
+    app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
+    if debug and isinstance(getattr(app, "settings", None), dict):
+        app.settings.setdefault("serve_traceback", True)
+    server = HTTPServer(
+        app,
+        ssl_options=tls,
+        protocols=("h2", "http/1.1") if settings["http2"] else ("http/1.1",),
+        trusted=[name for name in settings["forwarded_allow_ips"].split(",") if name.strip()],
+        proxy_protocol=settings["proxy_protocol"],
+        server_header="Eyewall" if settings["server_header"] else None,
+        limits=settings.limits(),
+    )
+    served = list(sockets) or opened
+    server.add_sockets(served)
+    if ready_fd is None:
+        scheme = "https" if tls is not None else "http"
+        print(  # noqa: T201 - the banner
+            f"Eyewall serves {target or 'the application'} on {addresses(served, scheme)} "
+            f"(pid {os.getpid()}); stop with Ctrl-C",
+            file=sys.stderr,
+            flush=True,
+        )
+    else:
+        os.write(ready_fd, b"1")
+        os.close(ready_fd)
+    await _until_stopped(server, settings)
+    for sock in opened:
+        if sock.family == socket.AF_UNIX:
+            _unlink(sock.getsockname())
+        sock.close()
+
+
+async def _until_stopped(server: HTTPServer, settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    stop, quick = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (quick if stop.is_set() else stop).set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, signalled)
+    if settings["certfile"]:
+        loop.add_signal_handler(signal.SIGHUP, _reload_tls, server, settings)
+    await stop.wait()
+    running = server.stats()["exchanges"]
+    if running:
+        gen_log.info("Stopping: %d requests are still running", running)
+    drain = asyncio.ensure_future(server.drain(settings["timeout_graceful_shutdown"]))
+    hurry = asyncio.ensure_future(quick.wait())
+    await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    for waiting in (drain, hurry):
+        waiting.cancel()
+    server.close()
+    gen_log.info("Stopped")
+
+
+def _reload_tls(server: HTTPServer, settings: Settings) -> None:
+    try:
+        server.set_tls(make_tls(settings))
+    except StartupError as exc:
+        gen_log.error("The certificates were not reloaded: %s", exc)  # noqa: TRY400 - one line
+    else:
+        gen_log.info("The certificates were reloaded")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)  # noqa: PTH108 - a socket's name
+    except FileNotFoundError:
+        pass

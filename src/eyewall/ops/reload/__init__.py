@@ -1,0 +1,1 @@
+"""Starting anew when files change."""
