@@ -246,7 +246,9 @@ class Exchange:
         Nothing is read from the peer while nobody asks, beyond 64 KiB. Errors as for `read_all`.
         """
 
-    def respond(self, status: int, headers: Headers, body: Buffer | str, reason: str | None = None) -> int:
+    def respond(
+        self, status: int, headers: Headers, body: Buffer | str, reason: str | None = None
+    ) -> int:
         """Send a whole answer; returns the number of body bytes sent.
 
         `Content-Length`, `Date` and `Server` are added where not given. The body of

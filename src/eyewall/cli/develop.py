@@ -31,7 +31,7 @@ def develop(target: str | None, settings: Settings) -> None:
         sock.set_inheritable(True)
     fds = [sock.fileno() for sock in sockets]
 
-    def environment(ready_fd: int, alone: bool) -> dict[str, str]:  # noqa: FBT001 - the restarter's call
+    def environment(ready_fd: int, alone: bool) -> dict[str, str]:
         told = {
             "target": target,
             "values": {**settings.values, "timeout_graceful_shutdown": _GRACE_S},
@@ -72,9 +72,7 @@ def develop_child() -> None:
     settings = Settings(told["values"], {})
     sockets = [socket.socket(fileno=fd) for fd in told["fds"]]
     try:
-        serve(
-            told["target"], settings, sockets=sockets, ready_fd=told["ready_fd"], debug=True
-        )
+        serve(told["target"], settings, sockets=sockets, ready_fd=told["ready_fd"], debug=True)
     except StartupError as exc:
         if not told["alone"]:
             raise
@@ -90,7 +88,7 @@ def develop_child() -> None:
         )
 
 
-def _placeholder(text: str) -> Any:  # noqa: ANN401 - a module
+def _placeholder(text: str) -> Any:
     """A module whose `app` answers everything with the reason why the program does not start."""
     page = (
         "<!doctype html><html lang=en><meta charset=utf-8><title>The program does not start</title>"
@@ -98,7 +96,7 @@ def _placeholder(text: str) -> Any:  # noqa: ANN401 - a module
         "<p>Mend it and save the file; then reload this page.</p></html>"
     ).encode()
 
-    def app(exchange: Any) -> None:  # noqa: ANN401 - an exchange
+    def app(exchange: Any) -> None:
         exchange.respond(500, {"Content-Type": "text/html; charset=UTF-8"}, page)
 
     module = type(sys)("eyewall_placeholder")

@@ -13,7 +13,7 @@ _MODULES: Final = ("app", "main")
 _ATTRIBUTES: Final = ("app", "application", "make_app")
 
 
-def load(target: str | None, *, app_dir: str, factory: bool = False) -> Any:  # noqa: ANN401 - whatever the user wrote
+def load(target: str | None, *, app_dir: str, factory: bool = False) -> Any:
     """Import an application.
 
     Args:
@@ -49,7 +49,9 @@ def load(target: str | None, *, app_dir: str, factory: bool = False) -> Any:  # 
         try:
             found = found()
         except Exception as exc:
-            raise StartupError(f"{module_name}:{attribute}() failed: {_where(exc, folder)}") from exc
+            raise StartupError(
+                f"{module_name}:{attribute}() failed: {_where(exc, folder)}"
+            ) from exc
     if not callable(found):
         raise StartupError(
             f"{module_name}:{attribute} is {type(found).__name__}, which is no application"
@@ -75,7 +77,7 @@ def _split(target: str | None, folder: str) -> tuple[str, str]:
     raise StartupError(f"no application was named, and there is no {files} in {folder}")
 
 
-def _import(name: str, folder: str) -> Any:  # noqa: ANN401 - a module
+def _import(name: str, folder: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:

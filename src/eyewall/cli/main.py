@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from eyewall import __version__
 from eyewall.base.errors import ConfigurationError, StartupError
 from eyewall.cli.develop import develop, develop_child
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
@@ -19,8 +20,6 @@ _USAGE: Final = 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    from eyewall import __version__  # the package imports this one's dependencies
-
     parser = argparse.ArgumentParser(
         prog="eyewall", description="Serve web applications that hold very many connections."
     )
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_guarded(lambda: serve(target, settings), settings))
 
 
-def _guarded(work: Any, settings: Settings | None) -> int:  # noqa: ANN401 - a function without arguments
+def _guarded(work: Any, settings: Settings | None) -> int:
     try:
         work()
     except StartupError as exc:

@@ -90,7 +90,7 @@ class Settings:
     values: Mapping[str, Any]
     sources: Mapping[str, str]
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - each option has its own type
+    def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     def limits(self) -> dict[str, float]:
@@ -172,7 +172,7 @@ def _read_file(folder: Path) -> tuple[dict[str, Any], str, str | None]:
     return {}, "", None
 
 
-def _checked(option: Option, value: Any, source: str) -> Any:  # noqa: ANN401 - each option's own
+def _checked(option: Option, value: Any, source: str) -> Any:
     kinds = (int, float) if option.kind is float else (option.kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and option.kind is not bool):
         raise ConfigurationError(
@@ -181,7 +181,7 @@ def _checked(option: Option, value: Any, source: str) -> Any:  # noqa: ANN401 - 
     return value
 
 
-def _parsed(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - each option's own
+def _parsed(option: Option, text: str, source: str) -> Any:
     if option.kind is bool:
         if text.lower() in _TRUE:
             return True
@@ -193,6 +193,4 @@ def _parsed(option: Option, text: str, source: str) -> Any:  # noqa: ANN401 - ea
     try:
         return option.kind(text)
     except ValueError:
-        raise ConfigurationError(
-            f"{source} must be {option.kind.__name__}, not {text!r}"
-        ) from None
+        raise ConfigurationError(f"{source} must be {option.kind.__name__}, not {text!r}") from None

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from eyewall.base.errors import StartupError
@@ -66,7 +67,7 @@ def addresses(sockets: Sequence[socket.socket], scheme: str) -> str:
     return ", ".join(names)
 
 
-def make_tls(settings: Settings) -> Any:  # noqa: ANN401 - the engine's TLSConfig, or None
+def make_tls(settings: Settings) -> Any:
     """The TLS configuration that the settings ask for.
 
     Raises:
@@ -188,13 +189,10 @@ def _reload_tls(server: HTTPServer, settings: Settings) -> None:
     try:
         server.set_tls(make_tls(settings))
     except StartupError as exc:
-        gen_log.error("The certificates were not reloaded: %s", exc)  # noqa: TRY400 - one line
+        gen_log.error("The certificates were not reloaded: %s", exc)
     else:
         gen_log.info("The certificates were reloaded")
 
 
 def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)  # noqa: PTH108 - a socket's name
-    except FileNotFoundError:
-        pass
+    Path(path).unlink(missing_ok=True)

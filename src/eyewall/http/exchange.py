@@ -41,7 +41,7 @@ class Exchange(Protocol):
 
     @property
     def scheme(self) -> str:
-        """ "http" or "https"."""
+        """The scheme: "http" or "https"."""
         ...
 
     @property

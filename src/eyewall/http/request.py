@@ -1,7 +1,8 @@
 """`HTTPServerRequest`: a request in Tornado's terms, made from an exchange as it is asked for."""
 
 import time
-from typing import Any, final
+from collections.abc import Callable
+from typing import Any, Final, final
 
 from eyewall.http.cookies import parse_cookie
 from eyewall.http.exchange import Exchange
@@ -41,7 +42,7 @@ class HTTPServerRequest:
         self.body = body
         self._started = time.monotonic()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - each attribute has its own type
+    def __getattr__(self, name: str) -> Any:
         make = _ATTRIBUTES.get(name)
         if make is None:
             raise AttributeError(f"HTTPServerRequest has no attribute {name!r}")
@@ -87,7 +88,7 @@ def _arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
     return merged
 
 
-_ATTRIBUTES = {
+_ATTRIBUTES: Final[dict[str, Callable[[HTTPServerRequest], Any]]] = {
     "method": lambda request: request.connection.method,
     "uri": lambda request: request.connection.target,
     "path": lambda request: request.connection.path,

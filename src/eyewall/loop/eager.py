@@ -40,14 +40,14 @@ else:
             return loop.create_task(coroutine)
         caught: list[Any] = []
 
-        def catch(step: Any, *args: Any, context: Context | None = None) -> None:  # noqa: ANN401 - what asyncio passes
+        def catch(step: Any, *args: Any, context: Context | None = None) -> None:
             caught.append((step, context))
 
         loop.call_soon = catch  # type: ignore[method-assign, assignment]
         try:
             task = asyncio.Task(coroutine, loop=loop)
         finally:
-            del loop.call_soon  # type: ignore[method-assign]
+            del loop.call_soon
         step, context = caught[0]
         (copy_context() if context is None else context).run(step)
         return task

@@ -1,6 +1,7 @@
 """`IOLoop`: a thin face on one asyncio loop."""
 
 import asyncio
+import builtins
 import datetime
 import inspect
 import threading
@@ -52,7 +53,7 @@ class IOLoop:
             _known.setdefault(self.asyncio_loop, self)
 
     @classmethod
-    def current(cls, instance: bool = True) -> "IOLoop | None":  # noqa: FBT001, FBT002 - as programs call it
+    def current(cls, instance: bool = True) -> "IOLoop | None":
         """The face of the running loop, or of this thread's own.
 
         Args:
@@ -93,7 +94,7 @@ class IOLoop:
         """Stop the loop after the callbacks that are due now."""
         self.asyncio_loop.stop()
 
-    def close(self, all_fds: bool = False) -> None:  # noqa: FBT001, FBT002 - as programs call it
+    def close(self, all_fds: bool = False) -> None:
         """Close the loop, and with `all_fds` the descriptors given to `add_handler`."""
         handled = list(self._readers.items())
         for fd, (owner, _) in handled:
@@ -106,9 +107,7 @@ class IOLoop:
         """The loop's clock, in seconds."""
         return self.asyncio_loop.time()
 
-    def run_sync(
-        self, func: Callable[[], Awaitable[T] | T], timeout: float | None = None
-    ) -> T:
+    def run_sync(self, func: Callable[[], Awaitable[T] | T], timeout: float | None = None) -> T:
         """Start the loop, run `func`, stop the loop, and return what it returned.
 
         Args:
@@ -125,7 +124,7 @@ class IOLoop:
                 return result
             try:
                 return await asyncio.wait_for(result, timeout)
-            except asyncio.TimeoutError as exc:
+            except builtins.TimeoutError as exc:
                 if timeout is None:
                     raise
                 raise TimeoutError(f"operation timed out after {timeout} seconds") from exc
@@ -138,7 +137,9 @@ class IOLoop:
             on_loop = asyncio.get_running_loop() is self.asyncio_loop
         except RuntimeError:
             on_loop = False
-        schedule = self.asyncio_loop.call_soon if on_loop else self.asyncio_loop.call_soon_threadsafe
+        schedule = (
+            self.asyncio_loop.call_soon if on_loop else self.asyncio_loop.call_soon_threadsafe
+        )
         try:
             schedule(self._run_callback, callback, args, kwargs)
         except RuntimeError:
@@ -203,9 +204,7 @@ class IOLoop:
         """Cancel what `add_timeout`, `call_later` or `call_at` returned."""
         timeout.cancel()
 
-    def add_handler(
-        self, fd: Any, handler: Callable[[Any, int], object], events: int
-    ) -> None:
+    def add_handler(self, fd: Any, handler: Callable[[Any, int], object], events: int) -> None:
         """Call `handler(fd, events)` when `fd`, a number or a file, is ready.
 
         Raises:
@@ -280,5 +279,5 @@ _pending: Final[set["asyncio.Future[Any]"]] = set()
 _thread: Final = threading.local()
 
 
-def _fileno(fd: Any) -> int:  # noqa: ANN401 - a number or anything with fileno()
+def _fileno(fd: Any) -> int:
     return fd if isinstance(fd, int) else int(fd.fileno())

@@ -15,7 +15,7 @@ def new_event_loop(name: str = "asyncio") -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()
     if name == "uvloop":
         try:
-            import uvloop  # an optional dependency
+            import uvloop  # noqa: PLC0415 - an optional dependency
         except ImportError as exc:
             raise StartupError("uvloop is not installed: pip install eyewall[uvloop]") from exc
         loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()

@@ -5,10 +5,13 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import Final
 
 from eyewall.base.errors import StartupError
 
-BACKLOG = 4096
+BACKLOG: Final = 4096
+
+_NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def bind_sockets(
@@ -25,43 +28,44 @@ def bind_sockets(
     Raises:
         StartupError: The port is taken or may not be used, or the address is not this machine's.
     """
-    sockets: list[socket.socket] = []
     try:
         infos = socket.getaddrinfo(
             address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except socket.gaierror as exc:
         raise StartupError(f"{address!r} is no address to listen on: {exc.strerror}") from exc
-    bound_port = port
-    for family, kind, proto, _, where in sorted(dict.fromkeys(infos), key=lambda info: info[0]):
-        if family not in {socket.AF_INET, socket.AF_INET6}:
-            continue
+    sockets: list[socket.socket] = []
+    # IPv4 first: its failure is the one that means something on a machine without IPv6.
+    for family, where in sorted({(info[0], info[4]) for info in infos}):
+        host, bound_port = str(where[0]), sockets[0].getsockname()[1] if sockets else port
         try:
-            sock = socket.socket(family, kind, proto)
+            sockets.append(_listen(family, (host, bound_port, *where[2:]), backlog, reuse_port))
         except OSError as exc:
-            if exc.errno == errno.EAFNOSUPPORT:
-                continue
-            raise
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if reuse_port:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setblocking(False)
-            sock.bind((where[0], bound_port, *where[2:]))
-            sock.listen(backlog)
-        except OSError as exc:
-            sock.close()
-            if exc.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6 and sockets:
+            if family == socket.AF_INET6 and sockets and exc.errno in _NO_IPV6:
                 continue
             for other in sockets:
                 other.close()
-            raise StartupError(_why(exc, f"{where[0]}:{bound_port}")) from exc
-        if not bound_port:
-            bound_port = sock.getsockname()[1]
-        sockets.append(sock)
+            raise StartupError(_why(exc, f"{host}:{bound_port}")) from exc
     return sockets
+
+
+def _listen(
+    family: int, where: tuple[str | int, ...], backlog: int, reuse_port: bool
+) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        sock.bind(where)
+        sock.listen(backlog)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def bind_unix_socket(path: str, *, mode: int = 0o600, backlog: int = BACKLOG) -> socket.socket:
@@ -75,9 +79,7 @@ def bind_unix_socket(path: str, *, mode: int = 0o600, backlog: int = BACKLOG) ->
     sock.setblocking(False)
     try:
         if place.exists() and stat.S_ISSOCK(place.stat().st_mode):
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(path) == 0:
-                    raise StartupError(f"another process listens on {path}")
+            _check_stale(path)
             place.unlink()
         sock.bind(path)
         place.chmod(mode)
@@ -89,6 +91,12 @@ def bind_unix_socket(path: str, *, mode: int = 0o600, backlog: int = BACKLOG) ->
         sock.close()
         raise
     return sock
+
+
+def _check_stale(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(path) == 0:
+            raise StartupError(f"another process listens on {path}")
 
 
 def inherited_socket(fd: int) -> socket.socket:

@@ -48,7 +48,7 @@ class Application:
         self,
         handlers: Iterable[Any] = (),
         default_host: str | None = None,
-        **settings: Any,  # noqa: ANN401 - the user's own
+        **settings: Any,
     ) -> None:
         if settings.get("debug"):
             settings.setdefault("serve_traceback", True)
@@ -139,7 +139,7 @@ class Application:
         for rule in host_handlers:
             self._add(tree, from_tuple(rule))
 
-    def reverse_url(self, name: str, *args: Any) -> str:  # noqa: ANN401 - anything with a str
+    def reverse_url(self, name: str, *args: Any) -> str:
         """The path of the route of that name.
 
         Raises:
@@ -199,7 +199,7 @@ class Application:
         """Serve DELETE; see `route`."""
         return self.route(template, methods=("DELETE",), name=name)
 
-    def listen(self, port: int, address: str | None = None, **options: Any) -> HTTPServer:  # noqa: ANN401 - passed on
+    def listen(self, port: int, address: str | None = None, **options: Any) -> HTTPServer:
         """Serve on a TCP port of the current loop; options are those of `HTTPServer`.
 
         Raises:
@@ -247,12 +247,12 @@ def _unquote(value: str) -> str:
     return unquote_to_bytes(value).decode() if "%" in value else value
 
 
-def _unquote_group(value: str | None) -> Any:  # noqa: ANN401 - a group that took no part is None
+def _unquote_group(value: str | None) -> Any:
     return None if value is None else _unquote(value)
 
 
 def _converting(function: F, converters: dict[str, Callable[[str], Any]]) -> F:
-    def converted(request: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+    def converted(request: Any, **kwargs: Any) -> Any:
         for name, convert in converters.items():
             kwargs[name] = convert(kwargs[name])
         return function(request, **kwargs)

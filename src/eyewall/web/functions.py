@@ -44,7 +44,7 @@ class Response:
 
     def __init__(
         self,
-        body: Any = b"",  # noqa: ANN401 - anything that JSON can hold
+        body: Any = b"",
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
@@ -60,7 +60,7 @@ class Response:
                     self.headers[name] = value
 
 
-def encode_body(value: Any) -> tuple[bytes, dict[str, str]]:  # noqa: ANN401 - as for Response
+def encode_body(value: Any) -> tuple[bytes, dict[str, str]]:
     """A value as a body, and the headers that say what it is."""
     if isinstance(value, str):
         return value.encode(), _HTML
@@ -116,7 +116,7 @@ class FunctionRoute:
             self._call(exchange, began, function, body, args, kwargs)
         return None
 
-    def _call(  # noqa: PLR0913 - what a call is made of
+    def _call(
         self,
         exchange: Exchange,
         began: float,
@@ -147,7 +147,7 @@ class FunctionRoute:
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             self._fail(exchange, began, exc)
 
-    def _answer(self, exchange: Exchange, began: float, result: Any) -> None:  # noqa: ANN401 - as above
+    def _answer(self, exchange: Exchange, began: float, result: Any) -> None:
         if result is None:
             # The function has answered by itself, or has nothing to say.
             if not exchange.responded:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from eyewall.http.server.engine import Reactor, Server, TLSConfig
@@ -55,13 +56,12 @@ class HTTPServer:
         self.app = app
         names = [*trusted, *(trusted_downstream or ())]
         chosen: dict[str, float] = dict(limits or {})
-        for name, value in (
-            ("body_bytes", max_body_size),
-            ("header_bytes", max_header_size),
-            ("keep_alive_s", idle_connection_timeout),
-        ):
-            if value is not None:
-                chosen[name] = value
+        named = {
+            "body_bytes": max_body_size,
+            "header_bytes": max_header_size,
+            "keep_alive_s": idle_connection_timeout,
+        }
+        chosen |= {name: value for name, value in named.items() if value is not None}
         if ssl_options is None or isinstance(ssl_options, TLSConfig):
             tls = ssl_options
         else:
@@ -78,7 +78,7 @@ class HTTPServer:
         self._servers: list[Server] = []
         self._bound: list[socket.socket] = []
 
-    def listen(self, port: int, address: str | None = None, **options: Any) -> list[socket.socket]:  # noqa: ANN401 - passed on
+    def listen(self, port: int, address: str | None = None, **options: Any) -> list[socket.socket]:
         """Listen on a TCP port and serve; returns the sockets' own handles for their names.
 
         Raises:
@@ -98,7 +98,7 @@ class HTTPServer:
         self.add_socket(sock)
         return sock
 
-    def bind(self, port: int, address: str | None = None, **options: Any) -> None:  # noqa: ANN401 - passed on
+    def bind(self, port: int, address: str | None = None, **options: Any) -> None:
         """Listen on a TCP port, and serve once `start` is called."""
         self._bound.extend(bind_sockets(port, address, **options))
 
@@ -139,9 +139,9 @@ class HTTPServer:
         """
         self.stop()
         loop = asyncio.get_running_loop()
-        done = [loop.create_future() for _ in self._servers]
+        done: list[asyncio.Future[None]] = [loop.create_future() for _ in self._servers]
         for server, future in zip(self._servers, done, strict=True):
-            server.drain(deadline_s, lambda future=future: future.done() or future.set_result(None))
+            server.drain(deadline_s, partial(_settle, future))
         if done:
             await asyncio.wait(done)
         self.close()
@@ -164,6 +164,11 @@ class HTTPServer:
             for name, value in server.stats().items():
                 total[name] += value
         return total
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _current_loop() -> asyncio.AbstractEventLoop:

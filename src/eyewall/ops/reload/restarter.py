@@ -58,7 +58,7 @@ class Restarter:
 
     async def _follow(self, changes: AsyncIterator[set[str]]) -> None:
         async for changed in changes:
-            names = ", ".join(sorted(os.path.relpath(name) for name in changed))
+            names = ", ".join(sorted(changed))
             print(f"Changed: {names}; starting anew", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the keyboard
             await self._replace()
 
@@ -111,6 +111,6 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     child.terminate()
     try:
         await asyncio.wait_for(child.wait(), _GRACE_S)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         child.kill()
         await child.wait()

@@ -20,7 +20,7 @@ def is_watched(path: Path) -> bool:
 async def changes(folders: Sequence[str]) -> AsyncIterator[set[str]]:
     """The names of the files that changed, again and again."""
     try:
-        from watchfiles import awatch  # an optional dependency
+        from watchfiles import awatch  # noqa: PLC0415 - an optional dependency
     except ImportError:
         async for changed in _look(folders):
             yield changed

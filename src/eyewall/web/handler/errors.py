@@ -37,7 +37,7 @@ class HTTPError(Exception):
         self,
         status_code: int = 500,
         log_message: str | None = None,
-        *args: Any,  # noqa: ANN401 - values for a format
+        *args: Any,
         reason: str | None = None,
     ) -> None:
         super().__init__()

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from eyewall.base.log import app_log, gen_log
-from eyewall.http.exchange import Exchange
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
 from eyewall.web.handler.errors import HTTPError, reason_phrase
 from eyewall.web.handler.response_output import ResponseOutput
 
 if TYPE_CHECKING:
+    from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
     from eyewall.web.application import Application
 
@@ -42,7 +42,7 @@ class RequestHandler(ResponseOutput):
         self,
         application: "Application",
         request: "HTTPServerRequest | Exchange",
-        **kwargs: Any,  # noqa: ANN401 - the route's own
+        **kwargs: Any,
     ) -> None:
         exchange = getattr(request, "connection", request)
         self.application = application
@@ -50,7 +50,7 @@ class RequestHandler(ResponseOutput):
         self.clear()
         self.initialize(**kwargs)
 
-    def initialize(self, **kwargs: Any) -> None:  # noqa: ANN401 - the route's own
+    def initialize(self, **kwargs: Any) -> None:
         """Called first, with the keyword arguments that the route was given."""
         if kwargs:
             names = ", ".join(kwargs)
@@ -91,7 +91,7 @@ class RequestHandler(ResponseOutput):
                 f"you must set {name!r} in the application's settings to use {feature}"
             )
 
-    def reverse_url(self, name: str, *args: Any) -> str:  # noqa: ANN401 - anything with a str
+    def reverse_url(self, name: str, *args: Any) -> str:
         """The URL of a named route."""
         return self.application.reverse_url(name, *args)
 
@@ -101,7 +101,7 @@ class RequestHandler(ResponseOutput):
             f"{type(self).__name__} streams its body, so it must define data_received()"
         )
 
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - for write_error
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer with an error; `kwargs` are passed to `write_error`.
 
         When the head has gone already, the connection is cut: the client must not take half
@@ -127,7 +127,7 @@ class RequestHandler(ResponseOutput):
         if not self._finished:
             self.finish()
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - from send_error
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write the page of an error; override it for your own.
 
         Args:
@@ -144,7 +144,7 @@ class RequestHandler(ResponseOutput):
         title = f"{status_code}: {reason}"
         self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
 
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - sys.exc_info()
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what a handler raised; override it to log more."""
         if isinstance(value, HTTPError):
             if value.log_message:

@@ -25,7 +25,7 @@ class RequestInput:
     path_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
     _request_body: bytes = b""
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - only `request` is ever made here
+    def __getattr__(self, name: str) -> Any:
         if name == "request":
             request = HTTPServerRequest(self.exchange, self._request_body)
             self.request = request
@@ -35,9 +35,9 @@ class RequestInput:
     def get_argument(
         self,
         name: str,
-        default: Any = _REQUIRED,  # noqa: ANN401 - whatever the caller wants back
-        strip: bool = True,  # noqa: FBT001, FBT002 - as programs call it
-    ) -> Any:  # noqa: ANN401 - str, or the default
+        default: Any = _REQUIRED,
+        strip: bool = True,
+    ) -> Any:
         """The last value of an argument of the query or the form.
 
         Args:
@@ -50,23 +50,23 @@ class RequestInput:
         """
         return _last(self.get_arguments(name, strip), name, default)
 
-    def get_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+    def get_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the query and the form."""
         return self._decode_all(self._fields("arguments"), name, strip)
 
-    def get_query_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - as above
+    def get_query_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
         """As `get_argument`, of the query alone."""
         return _last(self.get_query_arguments(name, strip), name, default)
 
-    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+    def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the query."""
         return self._decode_all(self._fields("query_arguments"), name, strip)
 
-    def get_body_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - as above
+    def get_body_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
         """As `get_argument`, of the form alone."""
         return _last(self.get_body_arguments(name, strip), name, default)
 
-    def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:  # noqa: FBT001, FBT002 - as above
+    def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the form."""
         return self._decode_all(self._fields("body_arguments"), name, strip)
 
@@ -77,7 +77,10 @@ class RequestInput:
             raise HTTPError(400, str(exc)) from exc
 
     def _decode_all(
-        self, fields: dict[str, list[bytes]], name: str, strip: bool  # noqa: FBT001 - passed on
+        self,
+        fields: dict[str, list[bytes]],
+        name: str,
+        strip: bool,
     ) -> list[str]:
         values: list[str] = []
         for raw in fields.get(name, ()):
@@ -110,7 +113,7 @@ class RequestInput:
         return self.cookies.get(name, default)
 
 
-def _last(values: list[str], name: str, default: Any) -> Any:  # noqa: ANN401 - str, or the default
+def _last(values: list[str], name: str, default: Any) -> Any:
     if values:
         return values[-1]
     if default is _REQUIRED:

@@ -9,7 +9,7 @@ from eyewall.web.handler.handler import RequestHandler
 class ErrorHandler(RequestHandler):
     """Answers everything with one status."""
 
-    def initialize(self, status_code: int = 404, **_: Any) -> None:  # noqa: ANN401 - ignored
+    def initialize(self, status_code: int = 404, **_: Any) -> None:
         """Set the status."""
         self.set_status(status_code)
 
@@ -21,7 +21,7 @@ class ErrorHandler(RequestHandler):
 class RedirectHandler(RequestHandler):
     """Redirects; groups of the route's pattern fill `{0}`, `{1}` or names in the URL."""
 
-    def initialize(self, url: str = "/", permanent: bool = True, **_: Any) -> None:  # noqa: ANN401, FBT001, FBT002 - from the route
+    def initialize(self, url: str = "/", permanent: bool = True, **_: Any) -> None:
         """Set the target."""
         self._url = url
         self._permanent = permanent

@@ -35,7 +35,7 @@ class URLSpec:
     def __init__(
         self,
         pattern: str,
-        handler: Any,  # noqa: ANN401 - a class or a function
+        handler: Any,
         kwargs: dict[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class URLSpec:
         self.kwargs = kwargs or {}
         self.name = name
 
-    def reverse(self, *args: Any) -> str:  # noqa: ANN401 - anything with a str
+    def reverse(self, *args: Any) -> str:
         """The path of this route with `args` in its groups.
 
         Raises:
@@ -77,7 +77,7 @@ class URLSpec:
 url = URLSpec
 
 
-def from_tuple(rule: Any) -> URLSpec:  # noqa: ANN401 - the forms that programs use
+def from_tuple(rule: Any) -> URLSpec:
     """A route from any of the tuples in use.
 
     Raises:
@@ -142,7 +142,7 @@ def literal_prefix(pattern: str) -> tuple[str, bool]:
             break
         prefix += char
         at += step
-    if _has_top_level_bar(text) or "(?" in text and re.search(r"\(\?[a-zA-Z-]+[:)]", text):
+    if _has_top_level_bar(text) or ("(?" in text and re.search(r"\(\?[a-zA-Z-]+[:)]", text)):
         return "", False
     return prefix, False
 
