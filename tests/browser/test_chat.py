@@ -1,0 +1,89 @@
+"""The chat in two headless browsers, with a restart in between."""
+
+import tempfile
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.support import CHAT, ROOT, eyewall, require
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1100,720",
+)
+
+
+@pytest.fixture
+def open_page(tmp_path):
+    chromium, driver = require("chromium"), require("chromedriver")
+    opened = []
+
+    def open_page(url):
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        profile = tempfile.mkdtemp(dir=tmp_path)
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+        opened.append(browser)
+        browser.get(url)
+        return browser
+
+    yield open_page
+    for browser in opened:
+        browser.quit()
+
+
+def wait(browser, condition):
+    return WebDriverWait(browser, 20, poll_frequency=0.05).until(condition)
+
+
+def texts(browser):
+    return [item.text for item in browser.find_elements(By.CSS_SELECTOR, "#messages p")]
+
+
+def say(browser, text):
+    field = browser.find_element(By.ID, "text")
+    field.clear()
+    field.send_keys(text)
+    browser.find_element(By.CSS_SELECTOR, "#say button").click()
+
+
+def test_two_browsers_talk_one_votes_and_a_restart_loses_nothing(open_page, tmp_path):
+    database = {"CHAT_DB": str(tmp_path / "chat.sqlite3")}
+    command = ("run", "app:app", "--app-dir", str(CHAT), "--port")
+    with eyewall(*command, "0", env=database) as server:
+        url = server.url()
+        port = url.rpartition(":")[2]
+        ada = open_page(f"{url}/?room=storm&name=Ada")
+        ben = open_page(f"{url}/?room=storm&name=Ben")
+        say(ada, "The eye is calm ☂ <b>here</b>")
+        wait(ben, lambda page: texts(page) == ["The eye is calm ☂ <b>here</b>"])
+        say(ben, "And the wall is fast")
+        wait(ada, lambda page: len(texts(page)) == 2)
+        ben.find_element(By.CSS_SELECTOR, "#messages li button").click()
+        for page in (ada, ben):
+            wait(page, lambda page: "▲ 1" in page.find_element(By.ID, "messages").text)
+        assert server.stop() == 0
+    with eyewall(*command, port, env=database) as server:
+        server.url()
+        say(ada, "Still here after the restart")
+        for page in (ada, ben):
+            wait(page, lambda page: len(texts(page)) == 3)
+            wait(page, lambda page: page.find_element(By.ID, "state").text == "Connected")
+        assert texts(ada) == texts(ben)
+        late = open_page(f"{url}/?room=storm&name=Cleo")
+        wait(late, lambda page: texts(page) == texts(ada))
+        assert "▲ 1" in late.find_element(By.ID, "messages").text
+        shots = ROOT / "build" / "screenshots"
+        shots.mkdir(parents=True, exist_ok=True)
+        ada.save_screenshot(str(shots / "chat.png"))
