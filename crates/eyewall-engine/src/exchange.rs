@@ -190,7 +190,7 @@ impl<H: Host> Reactor<H> {
     /// [`OpError::State`] before the start or after the end, [`OpError::Invalid`] beyond the
     /// announced length, [`OpError::Closed`] when the peer has gone.
     pub fn write(&self, id: ExchangeId, data: Payload<'_>) -> Result<bool, OpError> {
-        self.with(id, |conn, shared| match &mut conn.proto {
+        let written = self.with(id, |conn, shared| match &mut conn.proto {
             Proto::H2(h2) => h2.write(id.stream, data),
             Proto::H1(h1) => {
                 if data.len() == 0 {
@@ -213,8 +213,14 @@ impl<H: Host> Reactor<H> {
                 Ok(())
             }
             Proto::Start(_) => Err(OpError::Closed(GONE)),
-        })?;
+        });
+        self.abort_if_fatal(id, written)?;
         self.touched(id.conn, false);
+        if self.with(id, |conn, _| Ok(conn.has_room(id.stream)))? {
+            return Ok(true);
+        }
+        // Within a turn small pieces go out together at its end; a full buffer need not wait.
+        self.flush_only(id.conn);
         self.with(id, |conn, _| Ok(conn.has_room(id.stream)))
     }
 
@@ -224,16 +230,27 @@ impl<H: Host> Reactor<H> {
     ///
     /// As [`write`](Self::write); [`OpError::Invalid`] when less than announced was written.
     pub fn end(&self, id: ExchangeId, trailers: Option<&dyn Fields>) -> Result<(), OpError> {
-        let more = self.with(id, |conn, shared| {
+        let ended = self.with(id, |conn, shared| {
             if let Proto::H2(h2) = &mut conn.proto {
                 h2.end_answer(id.stream, trailers)?;
                 return Ok(true);
             }
             conn.end_h1(shared, trailers)?;
             Ok(conn.has_more_to_do())
-        })?;
+        });
+        let more = self.abort_if_fatal(id, ended)?;
         self.touched(id.conn, more);
         Ok(())
+    }
+
+    /// An answer whose length cannot come right must not look complete.
+    fn abort_if_fatal<R>(&self, id: ExchangeId, done: Result<R, OpError>) -> Result<R, OpError> {
+        if let Err(OpError::Invalid(error)) = &done
+            && error.is_fatal()
+        {
+            self.abort(id);
+        }
+        done
     }
 
     /// Send an informational answer; false where the client cannot take one.

@@ -69,6 +69,8 @@ pub(crate) struct H2<C> {
     woken: Arc<Woken>,
     waker: Waker,
     meter: FrameMeter,
+    /// What the first bytes were guilty of already.
+    flooded: Option<Error>,
     /// In the order of their numbers, which only grow.
     streams: Vec<Box<Stream<C>>>,
     /// Due, and waiting for their step.
@@ -82,8 +84,7 @@ impl<C> H2<C> {
         let io = H2Io::default();
         io.0.borrow_mut().feed(&conn.pending);
         let mut meter = FrameMeter::new();
-        // The preface was looked at and is no flood.
-        drop(meter.feed(&conn.pending, 0, limits));
+        let flooded = meter.feed(&conn.pending, 0, limits).err();
         conn.pending = Vec::new();
         let header_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
         let mut builder = Builder::new();
@@ -106,6 +107,7 @@ impl<C> H2<C> {
             waker: Waker::from(Arc::clone(&woken)),
             woken,
             meter,
+            flooded,
             streams: Vec::new(),
             pending_calls: Vec::new(),
             draining: false,
@@ -305,6 +307,12 @@ impl<C> Conn<C> {
 
     /// Move input from the socket into the pipe; false when there was none.
     fn feed_h2<H: Host<Callback = C>>(&mut self, shared: &Shared<H>) -> Result<bool, Step<C>> {
+        if let Proto::H2(h2) = &mut self.proto
+            && let Some(error) = h2.flooded.take()
+        {
+            self.calm_down(shared, &error);
+            return Ok(false);
+        }
         let Proto::H2(h2) = &self.proto else {
             return Ok(false);
         };
@@ -332,16 +340,24 @@ impl<C> Conn<C> {
                     return Ok(true);
                 };
                 if let Err(error) = h2.meter.feed(data, period, &self.server.config.limits) {
-                    if let Machine::Open(connection) = &mut h2.machine {
-                        connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    }
-                    h2.drive();
-                    h2.machine = Machine::Over;
-                    self.refused_notice(shared, &error);
+                    self.calm_down(shared, &error);
                 }
                 Ok(true)
             }
         }
+    }
+
+    /// End a connection that floods us.
+    fn calm_down<H: Host<Callback = C>>(&mut self, shared: &Shared<H>, error: &Error) {
+        let Proto::H2(h2) = &mut self.proto else {
+            return;
+        };
+        if let Machine::Open(connection) = &mut h2.machine {
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        }
+        h2.drive();
+        h2.machine = Machine::Over;
+        self.refused_notice(shared, error);
     }
 
     /// Poll the machine until it has a request, or nothing more.

@@ -272,14 +272,11 @@ impl<C> Stream<C> {
         Ok(sent)
     }
 
-    /// The answer is complete: what is still to come of the body is not wanted.
+    /// The answer is complete. What is still to come of the body is not wanted: with its last
+    /// handle gone, the machine resets the stream with `NO_ERROR` behind the answer (RFC 9113,
+    /// section 8.1).
     fn complete(&mut self) {
-        if let Answer::None(respond) = &mut self.answer
-            && self.recv.is_some()
-        {
-            // RFC 9113, section 8.1: the client may stop sending without it being an error.
-            respond.send_reset(Reason::NO_ERROR);
-        }
+        self.recv = None;
         self.answer = Answer::Complete;
     }
 
