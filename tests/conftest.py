@@ -88,7 +88,7 @@ class Peer:
         while True:
             size = int(await self.reader.readuntil(b"\r\n"), 16)
             if size == 0:
-                while (line := (await self.reader.readuntil(b"\r\n")).strip()):
+                while line := (await self.reader.readuntil(b"\r\n")).strip():
                     name, _, value = line.decode().partition(": ")
                     headers[f"trailer:{name.lower()}"] = value
                 return body

@@ -55,7 +55,9 @@ def test_pipelined_bodies_come_back_whole_however_they_are_cut(bodies, chunk, cu
         data = b""
         for number, body in enumerate(bodies):
             if number % 2:
-                data += b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                data += (
+                    b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+                )
             else:
                 data += b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
                 for at in range(0, len(body), chunk):

@@ -114,7 +114,9 @@ def test_a_taken_port_and_wrong_options_get_one_line(folder):
         port = str(taken.getsockname()[1])
         process = Process("run", "--app-dir", str(folder), "--port", port)
         assert process.end() == 3
-        assert process.log == [f"eyewall: 127.0.0.1:{port} is taken: another process listens there\n"]
+        assert process.log == [
+            f"eyewall: 127.0.0.1:{port} is taken: another process listens there\n"
+        ]
     for options in (["--certfile", "/nowhere"], ["--bind", "x"], ["--fd", "99"]):
         process = Process("run", "--app-dir", str(folder), *options)
         assert process.end() == 3

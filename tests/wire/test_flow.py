@@ -225,7 +225,9 @@ def test_connections_over_the_limit_are_answered_503(run):
             await peer.close()
         while live.server.stats()["connections"]:
             await asyncio.sleep(0)
-        assert (await live.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))).endswith(b"hello")
+        assert (
+            await live.ask(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        ).endswith(b"hello")
         live.close()
 
     run(main)

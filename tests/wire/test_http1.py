@@ -194,9 +194,7 @@ def test_an_upgrade_carries_raw_bytes_both_ways(run):
 
         live = Live(app)
         peer = await live.connect()
-        peer.send(
-            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst"
-        )
+        peer.send(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst")
         status, headers, _ = await peer.answer()
         assert (status, headers["upgrade"]) == (101, "echo")
         assert await peer.reader.readexactly(5) == b"first"

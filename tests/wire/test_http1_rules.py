@@ -50,7 +50,10 @@ REFUSED = {
     "coding unknown": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 501),
     "coding not last": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 501),
     "coding twice": (POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n", 400),
-    "coding repeated": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    "coding repeated": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
     "coding empty": (POST + b"Transfer-Encoding:\r\n\r\n", 400),
     "coding in 1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     "expectation unknown": (POST + b"Content-Length: 1\r\nExpect: magic\r\n\r\n", 417),

@@ -58,9 +58,7 @@ class Client:
         for event in self.h2.receive_data(data):
             self.events.append(event)
             if isinstance(event, h2.events.DataReceived):
-                self.h2.acknowledge_received_data(
-                    event.flow_controlled_length, event.stream_id
-                )
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
         self.flush()
 
     async def until(self, kind, stream=None):
@@ -142,7 +140,11 @@ def test_bodies_trailers_and_hints(run):
 
 def test_head_and_empty_answers(run):
     async def main():
-        live = Live(lambda exchange: exchange.respond(204 if exchange.path == "/e" else 200, {}, b"hello" if exchange.path == "/" else b""))
+        live = Live(
+            lambda exchange: exchange.respond(
+                204 if exchange.path == "/e" else 200, {}, b"hello" if exchange.path == "/" else b""
+            )
+        )
         client = await Client.connect(live)
         headers, body = await client.answer(client.request(method="HEAD"))
         assert (headers["content-length"], body) == ("5", b"")
@@ -203,7 +205,9 @@ def test_an_upload_is_counted_whole(run):
         client.h2.send_headers(number, fields)
         left = 3 << 20
         while left:
-            window = min(client.h2.local_flow_control_window(number), client.h2.max_outbound_frame_size, left)
+            window = min(
+                client.h2.local_flow_control_window(number), client.h2.max_outbound_frame_size, left
+            )
             if window:
                 left -= window
                 client.h2.send_data(number, bytes(window), end_stream=not left)
@@ -290,7 +294,9 @@ def flood_pings(client):
 
 def flood_settings(client):
     for size in range(1200):
-        client.peer.send(b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04" + (65535 + size).to_bytes(4, "big"))
+        client.peer.send(
+            b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04" + (65535 + size).to_bytes(4, "big")
+        )
 
 
 def flood_continuation(client):
@@ -302,7 +308,9 @@ def flood_continuation(client):
 @pytest.mark.parametrize("flood", [flood_resets, flood_pings, flood_settings, flood_continuation])
 def test_floods_end_the_connection_and_no_other(run, flood):
     async def main():
-        live = Live(lambda exchange: hello(exchange) if exchange.path == "/" else kept.append(exchange))
+        live = Live(
+            lambda exchange: hello(exchange) if exchange.path == "/" else kept.append(exchange)
+        )
         kept = []
         client = await Client.connect(live)
         flood(client)

@@ -48,7 +48,10 @@ def test_a_name_that_is_no_network_is_refused(run):
     "header",
     [
         b"PROXY TCP4 203.0.113.9 198.51.100.1 5555 443\r\n",
-        b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes([203, 0, 113, 9, 198, 51, 100, 1]) + (5555).to_bytes(2, "big") + (443).to_bytes(2, "big"),
+        b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"
+        + bytes([203, 0, 113, 9, 198, 51, 100, 1])
+        + (5555).to_bytes(2, "big")
+        + (443).to_bytes(2, "big"),
     ],
 )
 def test_the_proxy_protocol_names_the_client(run, header):
@@ -151,7 +154,9 @@ def test_nginx_in_front(run, tmp_path, upstream, version):
             server, where = live.server, f"127.0.0.1:{live.port}"
         config = tmp_path / "nginx.conf"
         config.write_text(NGINX.format(folder=tmp_path, upstream=where, version=version))
-        process = await asyncio.create_subprocess_exec(nginx, "-p", str(tmp_path), "-c", str(config))
+        process = await asyncio.create_subprocess_exec(
+            nginx, "-p", str(tmp_path), "-c", str(config)
+        )
         try:
             front = tmp_path / "front"
             while not front.exists():
@@ -162,7 +167,8 @@ def test_nginx_in_front(run, tmp_path, upstream, version):
                 peer = Peer(*await asyncio.open_unix_connection(str(front)))
                 peer.send(
                     b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-                    % len(body) + body
+                    % len(body)
+                    + body
                 )
                 assert (await peer.answer())[2] == body
                 await peer.close()

@@ -115,8 +115,17 @@ def serve(
     try:
         loop.run_until_complete(_serve(target, settings, sockets, ready_fd, debug=debug))
     finally:
+        loop.run_until_complete(_end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _end_tasks() -> None:
+    """Cancel what still runs: its time to finish is over."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve(

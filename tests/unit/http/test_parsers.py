@@ -30,7 +30,9 @@ def test_headers_keep_several_values_apart():
     assert other.get("none") is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("a b", "c"), ("", "c"), ("a", "b\r\nc"), ("a", "\x00"), ("a\n", "b")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("a b", "c"), ("", "c"), ("a", "b\r\nc"), ("a", "\x00"), ("a\n", "b")]
+)
 def test_headers_that_cannot_be_sent_are_refused(name, value):
     headers = HTTPHeaders()
     with pytest.raises(ValueError):
@@ -72,7 +74,9 @@ def test_forms_are_decoded_with_limits():
         parse_form("%ff=1")
 
 
-@given(st.datetimes(min_value=datetime.datetime(1970, 1, 1), max_value=datetime.datetime(9999, 1, 1)))
+@given(
+    st.datetimes(min_value=datetime.datetime(1970, 1, 1), max_value=datetime.datetime(9999, 1, 1))
+)
 def test_dates_come_back(when):
     when = when.replace(microsecond=0)
     assert parse_date(format_date(when)) == when.replace(tzinfo=datetime.UTC)

@@ -33,7 +33,9 @@ def test_literal_prefixes(pattern, expected):
     assert literal_prefix(pattern) == expected
 
 
-PIECES = st.sampled_from(["/", "a", "b", "ab", r"(\w+)", r"(a|b)", ".*", r"\.", "[ab]", "a?", "x|y"])
+PIECES = st.sampled_from(
+    ["/", "a", "b", "ab", r"(\w+)", r"(a|b)", ".*", r"\.", "[ab]", "a?", "x|y"]
+)
 PATTERNS = st.lists(st.lists(PIECES, min_size=1, max_size=5).map("".join), min_size=1, max_size=12)
 PATHS = st.text("/ab.xy", max_size=6)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _SUFFIXES: Final = frozenset({".py", ".html", ".htm", ".css", ".js", ".toml", ".json", ".txt"})
 _IGNORED: Final = frozenset(
@@ -17,28 +17,49 @@ def is_watched(path: Path) -> bool:
     return path.suffix in _SUFFIXES and _IGNORED.isdisjoint(path.parts)
 
 
-async def changes(folders: Sequence[str]) -> AsyncIterator[set[str]]:
-    """The names of the files that changed, again and again."""
+def changes(folders: Sequence[str]) -> AsyncIterator[set[str]]:
+    """The names of the files that change from now on, again and again."""
+    known = _stamps(folders)
     try:
         from watchfiles import awatch  # noqa: PLC0415 - an optional dependency
     except ImportError:
-        async for changed in _look(folders):
-            yield changed
-        return
-    found = awatch(*folders, watch_filter=lambda _, name: is_watched(Path(name)), debounce=100)
+        return _look(folders, known)
+    found = awatch(
+        *folders,
+        watch_filter=lambda _, name: is_watched(Path(name)),
+        debounce=100,
+        rust_timeout=250,
+        yield_on_timeout=True,
+    )
+    return _listen(found, folders, known)
+
+
+async def _listen(
+    found: AsyncIterator[set[tuple[Any, str]]], folders: Sequence[str], known: dict[str, int]
+) -> AsyncIterator[set[str]]:
+    # What changed before the system's notices began is found by looking, once.
+    first = True
     async for batch in found:
-        yield {name for _, name in batch}
+        names = {name for _, name in batch}
+        if first:
+            first = False
+            names |= _changed(known, await asyncio.to_thread(_stamps, folders))
+        if names:
+            yield names
 
 
-async def _look(folders: Sequence[str]) -> AsyncIterator[set[str]]:
-    known = await asyncio.to_thread(_stamps, folders)
+async def _look(folders: Sequence[str], known: dict[str, int]) -> AsyncIterator[set[str]]:
     while True:
         await asyncio.sleep(_PERIOD_S)
         now = await asyncio.to_thread(_stamps, folders)
-        changed = {name for name in now.keys() | known.keys() if now.get(name) != known.get(name)}
+        names = _changed(known, now)
         known = now
-        if changed:
-            yield changed
+        if names:
+            yield names
+
+
+def _changed(before: dict[str, int], now: dict[str, int]) -> set[str]:
+    return {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
 
 
 def _stamps(folders: Sequence[str]) -> dict[str, int]:

@@ -311,6 +311,8 @@ class ResponseOutput(RequestInput):
         """
         if self._headers_written:
             raise RuntimeError("cannot redirect after the headers have been written")
+        # Joining would drop line ends silently.
+        check_value(url)
         if status is None:
             status = 301 if permanent else 302
         elif not 300 <= status <= 399:
