@@ -74,7 +74,7 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             raise RuntimeError(process.stderr.read().decode() if process.stderr else "it ended")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
-        time.sleep(0.02)  # noqa: TID251 - there is no loop here
+        time.sleep(0.02)
     raise RuntimeError("it does not listen")
 
 
@@ -192,6 +192,8 @@ def build_native() -> dict[str, str]:
         if done.returncode:
             print(f"Left out: {name} ({done.stderr.strip().splitlines()[-1:]})")
             continue
-        where = BUILD / "hyper-target" / "release" / "hyper-peer" if name == "hyper" else BUILD / name
+        where = (
+            BUILD / "hyper-target" / "release" / "hyper-peer" if name == "hyper" else BUILD / name
+        )
         built[name] = str(where)
     return built

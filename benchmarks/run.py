@@ -161,7 +161,12 @@ def table(key: str, samples: dict[str, list[Sample]]) -> str:
 
 def idle(everyone: list[Peer]) -> str:
     """Memory of 10,000 idle keep-alive connections, each."""
-    lines = ["### 10,000 idle keep-alive connections", "", "| server | bytes each |", "| --- | ---: |"]
+    lines = [
+        "### 10,000 idle keep-alive connections",
+        "",
+        "| server | bytes each |",
+        "| --- | ---: |",
+    ]
     wanted = {"Eyewall, class", "hyper alone", "Tornado", "Go net/http"}
     request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     for peer in [peer for peer in everyone if peer.name in wanted]:
@@ -210,7 +215,7 @@ def longpoll(everyone: list[Peer]) -> str:
             sock.connect(("127.0.0.1", port))
             sock.sendall(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
             sockets.append(sock)
-        time.sleep(0.5)  # noqa: TID251 - until the last request was read
+        time.sleep(0.5)
         begun = time.monotonic()
         with socket.create_connection(("127.0.0.1", port)) as event:
             event.sendall(b"GET /event HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

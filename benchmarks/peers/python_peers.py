@@ -230,6 +230,7 @@ def eyewall(kind, port):
     def bare(exchange):
         path = exchange.path
         if path == "/echo":
+
             def arrived(body):
                 exchange.respond(200, plain, body)
 

@@ -128,11 +128,10 @@ impl Listener {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         match rustix::net::acceptfrom_with(&self.fd, flags) {
             Ok((fd, peer)) => Accepted::Connection(Socket::new(fd), peer.and_then(tcp_address)),
-            Err(Errno::AGAIN) => Accepted::Nobody,
+            Err(Errno::AGAIN | Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Accepted::Nobody,
             Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                 Accepted::Exhausted(error)
             }
-            Err(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Accepted::Nobody,
             // ECONNABORTED, EINTR, and whatever the network reports of one connection
             // (accept(2) names EPROTO, EHOSTUNREACH, EPERM and more).
             Err(_) => Accepted::Lost,

@@ -240,13 +240,8 @@ impl Session {
     }
 
     /// Give the session bytes that were read before it began.
-    ///
-    /// # Errors
-    ///
-    /// None; it is part of the interface because rustls may refuse bytes.
-    pub fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn feed(&mut self, bytes: &[u8]) {
         self.early.extend_from_slice(bytes);
-        Ok(())
     }
 
     /// Read plaintext: `WouldBlock` when there is none yet, 0 at the peer's close.

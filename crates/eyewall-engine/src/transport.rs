@@ -84,10 +84,9 @@ impl Transport {
     }
 
     /// Speak TLS from here on; `early` are bytes already read from the socket.
-    pub(crate) fn start_tls(&mut self, mut session: Session, early: &[u8]) -> io::Result<()> {
-        session.feed(early)?;
+    pub(crate) fn start_tls(&mut self, mut session: Session, early: &[u8]) {
+        session.feed(early);
         self.session = Some(Box::new(session));
-        Ok(())
     }
 
     pub(crate) fn session(&self) -> Option<&Session> {

@@ -83,7 +83,7 @@ impl TrustedPeers {
         }
         let (mut ip, mut https) = self.standard(head);
         if ip.is_none() {
-            ip = self.from_list(head.get_all("x-forwarded-for").flat_map(split_list));
+            ip = self.stranger_in(head.get_all("x-forwarded-for").flat_map(split_list));
         }
         if ip.is_none() {
             ip = head.get_all("x-real-ip").last().and_then(address);
@@ -100,7 +100,7 @@ impl TrustedPeers {
     }
 
     /// The last address in a chain that is not itself trusted, or the first one.
-    fn from_list<'a>(&self, chain: impl Iterator<Item = &'a [u8]>) -> Option<IpAddr> {
+    fn stranger_in<'a>(&self, chain: impl Iterator<Item = &'a [u8]>) -> Option<IpAddr> {
         let chain: Vec<Option<IpAddr>> = chain.map(address).collect();
         let mut client = None;
         for named in chain.into_iter().rev() {
@@ -141,7 +141,7 @@ impl TrustedPeers {
                 }
             }
         }
-        (self.from_list(chain.into_iter()), https)
+        (self.stranger_in(chain.into_iter()), https)
     }
 }
 

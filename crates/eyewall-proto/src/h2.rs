@@ -102,7 +102,10 @@ mod tests {
     use super::*;
 
     fn frame(kind: u8, len: usize) -> Vec<u8> {
-        let mut frame = vec![0, (len >> 8) as u8, len as u8, kind, 0, 0, 0, 0, 1];
+        let mut frame = {
+            let [high, low] = u16::try_from(len).unwrap().to_be_bytes();
+            vec![0, high, low, kind, 0, 0, 0, 0, 1]
+        };
         frame.resize(HEADER_LEN + len, 0xff);
         frame
     }

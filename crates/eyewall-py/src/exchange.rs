@@ -195,7 +195,7 @@ impl Exchange {
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for (name, value) in self.head.fields() {
-            list.append((latin1_str(py, name)?, latin1_str(py, value)?))?;
+            list.append((latin1_str(py, name), latin1_str(py, value)))?;
         }
         Ok(list)
     }
@@ -204,16 +204,13 @@ impl Exchange {
     fn trailers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for (name, value) in reactor::get(py, self.reactor)?.trailers(self.id) {
-            list.append((latin1_str(py, &name)?, latin1_str(py, &value)?))?;
+            list.append((latin1_str(py, &name), latin1_str(py, &value)))?;
         }
         Ok(list)
     }
 
-    fn header<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyString>>> {
-        self.head
-            .get(name)
-            .map(|value| latin1_str(py, &value))
-            .transpose()
+    fn header<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyString>> {
+        self.head.get(name).map(|value| latin1_str(py, &value))
     }
 
     #[getter]

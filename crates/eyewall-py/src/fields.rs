@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 use eyewall_engine::Payload;
-use eyewall_proto::h1::{EncodeError, Fields};
+use eyewall_proto::h1::{EncodeError, Fields, Visit};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -48,7 +48,7 @@ impl<'py> PyFields<'py> {
         &self,
         name: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
-        f: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), EncodeError>,
+        f: Visit<'_>,
     ) -> Result<(), EncodeError> {
         let (Ok(name), Ok(value)) = (name.cast::<PyString>(), value.cast::<PyString>()) else {
             *self.failure.borrow_mut() =
@@ -60,16 +60,14 @@ impl<'py> PyFields<'py> {
 
     fn latin1<'a>(&self, text: &'a Bound<'py, PyString>) -> Result<&'a [u8], EncodeError> {
         // SAFETY: the string is ready and immutable, and borrowed for as long as the slice.
-        match unsafe { text.data() } {
-            Ok(PyStringData::Ucs1(bytes)) => Ok(bytes),
-            _ => {
-                *self.failure.borrow_mut() = Some(PyValueError::new_err(
-                    "header names and values must be ISO-8859-1; encode other text, \
-                     for example with urllib.parse.quote()",
-                ));
-                Err(EncodeError::invalid_value(b""))
-            }
+        if let Ok(PyStringData::Ucs1(bytes)) = unsafe { text.data() } {
+            return Ok(bytes);
         }
+        *self.failure.borrow_mut() = Some(PyValueError::new_err(
+            "header names and values must be ISO-8859-1; encode other text, \
+             for example with urllib.parse.quote()",
+        ));
+        Err(EncodeError::invalid_value(b""))
     }
 }
 
@@ -90,10 +88,7 @@ fn pairs<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyAny>, Bou
 }
 
 impl Fields for PyFields<'_> {
-    fn for_each(
-        &self,
-        f: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
+    fn for_each(&self, f: Visit<'_>) -> Result<(), EncodeError> {
         match &self.source {
             Source::Dict(dict) => dict
                 .iter()
@@ -142,12 +137,12 @@ impl AsRef<[u8]> for Utf8 {
 }
 
 /// Bytes of HTTP as `str`: one character for each byte.
-pub(crate) fn latin1_str<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyString>> {
+pub(crate) fn latin1_str<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
     if bytes.is_ascii() {
-        return Ok(PyString::new(py, str::from_utf8(bytes).unwrap_or_default()));
+        return PyString::new(py, str::from_utf8(bytes).unwrap_or_default());
     }
-    Ok(PyString::new(
+    PyString::new(
         py,
         &bytes.iter().copied().map(char::from).collect::<String>(),
-    ))
+    )
 }

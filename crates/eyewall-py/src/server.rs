@@ -32,7 +32,7 @@ pub(crate) struct Server {
 fn config(
     protocols: Option<Vec<String>>,
     proxy_protocol: bool,
-    trusted: Vec<String>,
+    trusted: &[String],
     server_header: Option<String>,
     limits: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<ServerConfig> {
@@ -82,6 +82,7 @@ impl Server {
         proxy_protocol = false, trusted = Vec::new(), server_header = None, limits = None
     ))]
     #[expect(
+        clippy::needless_pass_by_value,
         clippy::too_many_arguments,
         reason = "the keywords of one constructor in Python"
     )]
@@ -103,7 +104,7 @@ impl Server {
         }
         let id = reactor.get().id;
         let engine = reactor::get(py, id)?;
-        let config = config(protocols, proxy_protocol, trusted, server_header, limits)?;
+        let config = config(protocols, proxy_protocol, &trusted, server_header, limits)?;
         let sockets = fds
             .into_iter()
             .map(duplicate)

@@ -13,6 +13,10 @@ pub(crate) struct TLSConfig {
 impl TLSConfig {
     #[new]
     #[pyo3(signature = (certificates, *, client_ca = None, client_auth = "required", alpn = None))]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what Python passes is converted into values"
+    )]
     fn new(
         certificates: Vec<(Vec<u8>, Vec<u8>)>,
         client_ca: Option<Vec<u8>>,

@@ -38,9 +38,15 @@ pub(crate) struct Stream<C> {
     queue: VecDeque<Bytes>,
     queued: usize,
     /// The end was asked for, with these trailers.
-    ending: Option<Option<HeaderMap>>,
+    ending: Option<Ending>,
     pub(crate) on_disconnect: Option<C>,
     pub(crate) on_room: Option<RoomWaiter<C>>,
+}
+
+/// What stands behind a body.
+enum Ending {
+    Plain,
+    Trailers(HeaderMap),
 }
 
 /// An answer's head, ready for the machine.
@@ -356,7 +362,7 @@ impl<C> Stream<C> {
             })?;
             map = (!fields.is_empty()).then_some(fields);
         }
-        self.ending = Some(map);
+        self.ending = Some(map.map_or(Ending::Plain, Ending::Trailers));
         Ok(())
     }
 
@@ -383,7 +389,7 @@ impl<C> Stream<C> {
                 self.queue.pop_front();
             }
             self.queued -= piece.len();
-            let last = self.queue.is_empty() && matches!(self.ending, Some(None));
+            let last = self.queue.is_empty() && matches!(self.ending, Some(Ending::Plain));
             if send.send_data(piece, last).is_err() {
                 self.answer = Answer::Reset;
                 return;
@@ -395,10 +401,10 @@ impl<C> Stream<C> {
         }
         if let Some(trailers) = self.ending.take() {
             let ended = match trailers {
-                Some(trailers) => send.send_trailers(trailers),
+                Ending::Trailers(trailers) => send.send_trailers(trailers),
                 // After a head that ended the stream itself there is nothing to say.
-                None if self.no_body => Ok(()),
-                None => send.send_data(Bytes::new(), true),
+                Ending::Plain if self.no_body => Ok(()),
+                Ending::Plain => send.send_data(Bytes::new(), true),
             };
             self.answer = if ended.is_ok() {
                 Answer::Complete

@@ -4,6 +4,7 @@
 //! needs from outside: a request to hand over, a callback to run, or an end. The reactor
 //! performs that without holding the connection, and steps again.
 
+mod answer;
 pub(crate) mod body;
 mod h1;
 pub(crate) mod h2;

@@ -154,7 +154,10 @@ impl<C> Conn<C> {
             }
             let early = std::mem::take(&mut self.pending);
             let started = match self.server.session() {
-                Some(Ok(session)) => self.transport.start_tls(session, &early),
+                Some(Ok(session)) => {
+                    self.transport.start_tls(session, &early);
+                    Ok(())
+                }
                 Some(Err(error)) => Err(io::Error::other(error)),
                 None => Err(io::ErrorKind::NotConnected.into()),
             };

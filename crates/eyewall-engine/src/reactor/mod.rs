@@ -5,20 +5,22 @@
 //! and of time; what does not fit runs in the next one, for which the host is asked at once, so
 //! that timers and other users of the outer loop have their turns too.
 
+mod budget;
 mod pool;
 mod servers;
+mod shared;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Waker};
 use slab::Slab;
 
 use crate::config::ConnInfo;
@@ -29,152 +31,17 @@ use crate::listener::{Listener, ServerShared};
 use crate::timer::Timers;
 use crate::transport::Socket;
 
+use budget::Budget;
 pub(crate) use pool::BufferPool;
 pub use servers::ServerStats;
-
-/// Connections run in one turn before the outer loop has its turn.
-const BUDGET_RUNS: usize = 512;
-
-/// Time that one turn may take, looked at now and then.
-const BUDGET_TIME: Duration = Duration::from_millis(4);
-
-/// Runs between two looks at the clock.
-const RUNS_PER_LOOK: usize = 32;
+use shared::MAILBOX;
+pub use shared::Mailbox;
+pub(crate) use shared::{ConnId, Shared};
 
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
 
 const LISTENER_BIT: usize = 1 << 63;
-const MAILBOX: Token = Token(usize::MAX);
-
-/// Names a connection; the generation tells a reused slot from the old one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ConnId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
-
-impl ConnId {
-    /// Stands for the reactor itself among the timers.
-    const NOBODY: Self = Self {
-        index: u32::MAX,
-        generation: 0,
-    };
-
-    fn token(self) -> Token {
-        Token(self.index as usize | ((self.generation as usize) << 32))
-    }
-
-    fn from_token(token: Token) -> Self {
-        let low = u32::try_from(token.0 & 0xffff_ffff).unwrap_or(u32::MAX);
-        let high = u32::try_from(token.0 >> 32).unwrap_or(u32::MAX);
-        Self {
-            index: low,
-            generation: high,
-        }
-    }
-}
-
-/// The current date as HTTP writes it, made once a second.
-#[derive(Debug, Default)]
-pub(crate) struct Date {
-    second: u64,
-    text: String,
-}
-
-impl Date {
-    fn update(&mut self) {
-        let now = SystemTime::now();
-        let second = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        if second != self.second || self.text.is_empty() {
-            self.second = second;
-            self.text = httpdate::fmt_http_date(now);
-        }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
-    }
-}
-
-/// What connections use of the reactor while they are stepped.
-pub(crate) struct Shared<H: Host> {
-    registry: Registry,
-    pub(crate) timers: RefCell<Timers>,
-    pub(crate) scratch: RefCell<Box<[u8]>>,
-    pub(crate) pool: BufferPool,
-    pub(crate) date: RefCell<Date>,
-    notices: RefCell<Vec<Notice>>,
-    graveyard: RefCell<Vec<H::Callback>>,
-    pub(crate) mailbox: Arc<Mailbox>,
-}
-
-impl<H: Host> Shared<H> {
-    /// Log this once no connection is borrowed.
-    pub(crate) fn notice(&self, notice: Notice) {
-        self.notices.borrow_mut().push(notice);
-    }
-
-    /// Drop a callback once no connection is borrowed: its destructor may call the engine.
-    pub(crate) fn bury(&self, callback: H::Callback) {
-        self.graveyard.borrow_mut().push(callback);
-    }
-
-    pub(crate) fn register(&self, fd: RawFd, id: ConnId, interest: Interest) -> io::Result<()> {
-        self.registry
-            .register(&mut SourceFd(&fd), id.token(), interest)
-    }
-
-    pub(crate) fn reregister(&self, fd: RawFd, id: ConnId, interest: Interest) -> io::Result<()> {
-        self.registry
-            .reregister(&mut SourceFd(&fd), id.token(), interest)
-    }
-}
-
-/// Where other threads, and destructors at awkward moments, leave word for the reactor.
-#[derive(Debug)]
-pub struct Mailbox {
-    dropped: Mutex<Vec<ExchangeId>>,
-    woken: Mutex<Vec<ConnId>>,
-    waker: Waker,
-}
-
-impl Mailbox {
-    /// An exchange was dropped by somebody who may not touch its connection now.
-    pub fn post(&self, exchange: ExchangeId) {
-        if let Ok(mut dropped) = self.dropped.lock() {
-            dropped.push(exchange);
-        }
-        // The reactor may be gone already; then nobody waits for this.
-        drop(self.waker.wake());
-    }
-
-    /// A connection's future has something to do.
-    pub(crate) fn wake(&self, id: ConnId) {
-        if let Ok(mut woken) = self.woken.lock()
-            && woken.last() != Some(&id)
-        {
-            woken.push(id);
-        }
-    }
-
-    fn take_woken(&self) -> Vec<ConnId> {
-        self.woken
-            .lock()
-            .map(|mut woken| std::mem::take(&mut *woken))
-            .unwrap_or_default()
-    }
-
-    fn take_dropped(&self) -> Vec<ExchangeId> {
-        self.dropped
-            .lock()
-            .map(|mut dropped| std::mem::take(&mut *dropped))
-            .unwrap_or_default()
-    }
-}
-
 /// Figures of a reactor since it was made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReactorStats {
@@ -297,11 +164,7 @@ impl<H: Host> Reactor<H> {
         let started = Instant::now();
         self.shared.timers.borrow_mut().advance(started);
         self.shared.date.borrow_mut().update();
-        let mut budget = Budget {
-            runs: 0,
-            started,
-            spent: false,
-        };
+        let mut budget = Budget::new(started);
         self.run_timers();
         self.run_posted();
         self.run_ready(&mut budget);
@@ -722,40 +585,10 @@ impl<H: Host> Reactor<H> {
     }
 }
 
-/// A new connection's description.
-fn conn_info(server: &ServerShared, peer: Option<std::net::SocketAddr>) -> ConnInfo {
-    ConnInfo {
-        config: Arc::clone(&server.config),
-        peer,
-        local: OnceLock::new(),
-        tls: None,
-    }
-}
-
 /// The connection of that name, if it is still there.
 pub(crate) fn find<C>(conns: &mut Slab<Slot<C>>, id: ConnId) -> Option<&mut Conn<C>> {
     conns
         .get_mut(id.index as usize)?
         .as_deref_mut()
         .filter(|conn| conn.id == id)
-}
-
-/// What is left of a turn.
-struct Budget {
-    runs: usize,
-    started: Instant,
-    spent: bool,
-}
-
-impl Budget {
-    /// Count a run; true when there may be no more.
-    fn is_spent(&mut self) -> bool {
-        self.runs += 1;
-        if self.runs >= BUDGET_RUNS
-            || (self.runs.is_multiple_of(RUNS_PER_LOOK) && self.started.elapsed() >= BUDGET_TIME)
-        {
-            self.spent = true;
-        }
-        self.spent
-    }
 }

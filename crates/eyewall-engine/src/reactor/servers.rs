@@ -1,16 +1,17 @@
 //! Servers: listening, accepting, draining.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use eyewall_proto::Error;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 
-use super::{Budget, ConnId, LISTENER_BIT, Reactor, conn_info};
-use crate::config::{LocalAddr, ServerConfig};
+use super::{Budget, ConnId, LISTENER_BIT, Reactor};
+use crate::config::{ConnInfo, LocalAddr, ServerConfig};
 use crate::conn::Proto;
 use crate::host::{Host, Notice, NoticeKind, Outcome};
 use crate::listener::{Accepted, Listener, ServerKey, ServerShared};
@@ -351,5 +352,15 @@ impl<H: Host> Reactor<H> {
             .filter(|(_, listener)| listener.server == key)
             .map(|(_, l)| l.local())
             .collect()
+    }
+}
+
+/// A new connection's description.
+fn conn_info(server: &ServerShared, peer: Option<SocketAddr>) -> ConnInfo {
+    ConnInfo {
+        config: Arc::clone(&server.config),
+        peer,
+        local: OnceLock::new(),
+        tls: None,
     }
 }

@@ -107,6 +107,9 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
+/// What is called with each field's name and value.
+pub type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<(), EncodeError>;
+
 /// Header fields from wherever they are kept.
 pub trait Fields {
     /// Call `f` with each name and value; stop at its first error and return that.
@@ -114,17 +117,11 @@ pub trait Fields {
     /// # Errors
     ///
     /// What `f` returns.
-    fn for_each(
-        &self,
-        f: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError>;
+    fn for_each(&self, f: Visit<'_>) -> Result<(), EncodeError>;
 }
 
 impl Fields for &[(&str, &str)] {
-    fn for_each(
-        &self,
-        f: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
+    fn for_each(&self, f: Visit<'_>) -> Result<(), EncodeError> {
         self.iter()
             .try_for_each(|(name, value)| f(name.as_bytes(), value.as_bytes()))
     }

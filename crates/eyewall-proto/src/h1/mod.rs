@@ -22,7 +22,7 @@ pub(crate) mod target;
 
 use std::ops::Range;
 
-pub use encode::{BodySize, Defaults, EncodeError, Encoder, Fields, phrase};
+pub use encode::{BodySize, Defaults, EncodeError, Encoder, Fields, Visit, phrase};
 use encode::{chunk_head, status_line, write_field};
 use framing::{Chunk, ChunkDecoder};
 use parse::{Progress, parse_head};

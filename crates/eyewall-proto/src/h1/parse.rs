@@ -140,7 +140,7 @@ fn parse_with<'b>(
     };
     let version = match request.version {
         Some(0) => Version::Http10,
-        _ => Version::Http11,
+        Some(_) | None => Version::Http11,
     };
     let form = target::check(method, target)?;
     let mut fields = Vec::with_capacity(request.headers.len());
@@ -201,7 +201,7 @@ fn translate(error: httparse::Error, input: &[u8]) -> Error {
         httparse::Error::HeaderName => Error::bad("a header field's name is malformed"),
         httparse::Error::HeaderValue => Error::bad("a header field's value is malformed"),
         httparse::Error::NewLine => Error::bad("a line end is malformed"),
-        _ => Error::bad("the request is malformed"),
+        httparse::Error::Status => Error::bad("the request is malformed"),
     }
 }
 
@@ -210,6 +210,10 @@ pub(crate) fn is_token(byte: u8) -> bool {
     TOKEN.get(usize::from(byte)) == Some(&true)
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant table; a wrong index would not compile"
+)]
 static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0_u8;

@@ -37,6 +37,10 @@ const QUERY: u8 = 2;
 /// What may stand in a registered name; not the comma, which joins repeated fields.
 const NAME: u8 = 4;
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant table; a wrong index would not compile"
+)]
 const TABLE: [u8; 256] = {
     let mut table = [0; 256];
     let mut c = 0_u8;
@@ -54,6 +58,10 @@ const TABLE: [u8; 256] = {
     table
 };
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "only called for one; a wrong index would not compile"
+)]
 const fn is_one_of(c: u8, set: &[u8]) -> bool {
     let mut at = 0;
     while at < set.len() {
