@@ -13,12 +13,13 @@ thread than its reactor's raises `RuntimeError`.
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, Self, TypeAlias, final
 
+__all__: Final[list[str]]
 __version__: Final[str]
 
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
-Buffer: TypeAlias = bytes | bytearray | memoryview
+_Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+_Buffer: TypeAlias = bytes | bytearray | memoryview
 
 class EngineError(Exception):
     """Base of what the engine raises about a peer or a connection."""
@@ -40,8 +41,8 @@ class Reactor:
     """The engine's part of one event loop."""
 
     @staticmethod
-    def of(loop: AbstractEventLoop) -> Reactor:
-        """The reactor of `loop`, made and registered with `add_reader` on first use.
+    def of(event_loop: AbstractEventLoop) -> Reactor:
+        """The reactor of `event_loop`, made and registered with `add_reader` on first use.
 
         Call it on the loop's own thread. When the loop is closed its reactor goes.
         """
@@ -52,8 +53,8 @@ class Reactor:
     def turn(self) -> None:
         """Run what is ready, within the budget. The loop calls this."""
 
-    def close(self) -> None:
-        """Close every connection and leave the loop."""
+    def close(self, *_args: object) -> None:
+        """Close every connection and leave the loop. It may be a weak reference's callback."""
 
     def stats(self) -> dict[str, int]:
         """`turns`, `connections`, `requests`, `timers`, `exhausted` (turns that used up their budget)."""
@@ -68,20 +69,20 @@ class TLSConfig:
         client_ca: PEM bytes of the authorities that client certificates are checked
             against; None asks for no client certificate.
         client_auth: "required" or "optional"; only with `client_ca`.
-        alpn: Protocols offered, in order of preference.
+        alpn: Protocols offered, in order of preference; None offers h2 and http/1.1.
 
     Raises:
         ValueError: Something in the PEM cannot be used; the message says what.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         certificates: Sequence[tuple[bytes, bytes]],
         *,
         client_ca: bytes | None = None,
         client_auth: Literal["required", "optional"] = "required",
-        alpn: Sequence[str] = ("h2", "http/1.1"),
-    ) -> None: ...
+        alpn: Sequence[str] | None = None,
+    ) -> Self: ...
 
 @final
 class Server:
@@ -95,7 +96,7 @@ class Server:
             kinds are "refused" (a client's mistake or limit; text ends with the status),
             "tls", "accept" (accepting paused or resumed), "aborted".
         tls: None for clear text.
-        protocols: Of "http/1.1" and "h2". Over clear text h2 is by prior knowledge.
+        protocols: Of "http/1.1" and "h2"; None serves both. Over clear text h2 is by prior knowledge.
         proxy_protocol: Expect a PROXY protocol header (v1 or v2) from peers that
             `trusted` names.
         trusted: Addresses and networks ("10.0.0.0/8", "::1", "unix", "*") whose
@@ -105,20 +106,20 @@ class Server:
         limits: Overrides of `DEFAULT_LIMITS`, by name.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         reactor: Reactor,
         fds: Sequence[int],
         on_exchange: Callable[[Exchange], object],
         *,
         on_notice: Callable[[str, str, str], object] | None = None,
         tls: TLSConfig | None = None,
-        protocols: Sequence[str] = ("h2", "http/1.1"),
+        protocols: Sequence[str] | None = None,
         proxy_protocol: bool = False,
-        trusted: Sequence[str] = (),
+        trusted: Sequence[str] = ...,
         server_header: str | None = None,
         limits: Mapping[str, float] | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     def set_tls(self, tls: TLSConfig) -> None:
         """Use these certificates for connections accepted from now on."""
 
@@ -247,7 +248,7 @@ class Exchange:
         """
 
     def respond(
-        self, status: int, headers: Headers, body: Buffer | str, reason: str | None = None
+        self, status: int, headers: _Headers, body: _Buffer | str, reason: str | None = None
     ) -> int:
         """Send a whole answer; returns the number of body bytes sent.
 
@@ -263,14 +264,14 @@ class Exchange:
         """
 
     def start(
-        self, status: int, headers: Headers, reason: str | None = None, *, end: bool = False
+        self, status: int, headers: _Headers, reason: str | None = None, *, end: bool = False
     ) -> None:
         """Send the head of a streamed answer; framed by `Content-Length` where given, else chunked.
 
         Errors as for `respond`.
         """
 
-    def write(self, data: Buffer) -> bool:
+    def write(self, data: _Buffer) -> bool:
         """Send a piece of the body; False when more than `write_buffer_bytes` wait.
 
         Raises:
@@ -285,17 +286,17 @@ class Exchange:
     def when_flushed(self, callback: Callable[[Exception | None], object]) -> bool:
         """As `when_writable`, for all of the answer so far handed to the kernel."""
 
-    def end(self, trailers: Headers | None = None) -> None:
+    def end(self, trailers: _Headers | None = None) -> None:
         """End a streamed answer. Trailers are sent where the framing has them (chunked, HTTP/2).
 
         Raises:
             ValueError: Less was written than `Content-Length` announced; the connection is aborted.
         """
 
-    def inform(self, status: int, headers: Headers) -> bool:
+    def inform(self, status: int, headers: _Headers) -> bool:
         """Send an informational answer (103); False where the client cannot take one (HTTP/1.0)."""
 
-    def upgrade(self, headers: Headers) -> None:
+    def upgrade(self, headers: _Headers) -> None:
         """Answer 101; from then on `read` and `write` carry raw bytes both ways (HTTP/1.1)."""
 
     def abort(self) -> None:

@@ -79,10 +79,9 @@ def configure(
     """
     if form not in {"text", "json"}:
         raise ValueError(f'log format must be "text" or "json", not {form!r}')
-    stream = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
-        JSONFormatter() if form == "json" else LogFormatter(colour=stream.isatty())
+        JSONFormatter() if form == "json" else LogFormatter(colour=handler.stream.isatty())
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]

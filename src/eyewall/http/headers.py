@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -47,7 +47,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = (), /, **more: str
     ) -> None:
         self._values: dict[str, list[str]] = {}
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        pairs: Any = fields.items() if isinstance(fields, Mapping) else fields
         for name, value in pairs:
             self.add(name, value)
         for name, value in more.items():

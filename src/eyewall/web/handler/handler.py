@@ -44,7 +44,7 @@ class RequestHandler(ResponseOutput):
         request: "HTTPServerRequest | Exchange",
         **kwargs: Any,
     ) -> None:
-        exchange = getattr(request, "connection", request)
+        exchange: Any = getattr(request, "connection", request)
         self.application = application
         self.exchange = exchange
         self.clear()
