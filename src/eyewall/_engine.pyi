@@ -15,7 +15,20 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, Self, TypeAlias, final
 
-__all__: Final[list[str]]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "EngineError",
+    "Exchange",
+    "ProtocolError",
+    "Reactor",
+    "Server",
+    "StreamClosedError",
+    "TLSConfig",
+    "__version__",
+    "escape_html",
+    "etag",
+]
+
 __version__: Final[str]
 
 _Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
