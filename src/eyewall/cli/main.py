@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -58,14 +58,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     target = target or named
     if verb == "config":
         sys.exit(_show(settings))
-    if verb == "dev" or settings["reload"]:
+    reload = verb == "dev" if settings["reload"] is None else settings["reload"]
+    if reload:
         sys.exit(_guarded(lambda: develop(target, settings), settings))
-    sys.exit(_guarded(lambda: serve(target, settings), settings))
+    sys.exit(_guarded(lambda: serve(target, settings, debug=verb == "dev"), settings))
 
 
-def _guarded(work: Any, settings: Settings | None) -> int:
+def _guarded(work: Callable[[], int | None], settings: Settings | None) -> int:
+    """Do the verb's work; what may go wrong at a start becomes one line and an exit code."""
     try:
-        work()
+        return work() or 0
     except StartupError as exc:
         if settings is not None and settings["log_level"].lower() == "debug":
             traceback.print_exc()
@@ -79,7 +81,6 @@ def _guarded(work: Any, settings: Settings | None) -> int:
         return _fail(str(exc), _USAGE)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return 0
 
 
 def _fail(text: str, code: int) -> int:

@@ -73,8 +73,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "seconds that running requests get to finish when the server stops",
         ("--graceful-timeout",),
     ),
-    Option("reload_dir", list, [], "folder to watch for changes (eyewall dev)"),
     Option("reload", bool, None, "start anew when a file changes (on in eyewall dev)"),
+    Option("reload_dir", list, [], "folder to watch for changes; by default --app-dir"),
+    Option("reload_include", list, [], "pattern of files to watch beside sources, as '*.sql'"),
+    Option("reload_exclude", list, [], "pattern of files that are not watched"),
     *(
         Option(f"limit_{name}", float, None, f"limit, by default {default:g}")
         for name, default in DEFAULT_LIMITS.items()

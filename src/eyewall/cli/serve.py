@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,8 @@ def serve(
     settings: Settings,
     *,
     sockets: Sequence[socket.socket] = (),
-    ready_fd: int | None = None,
+    on_ready: Callable[[], None] | None = None,
+    life_fd: int | None = None,
     debug: bool = False,
 ) -> None:
     """Load the application and serve it until SIGTERM or SIGINT.
@@ -99,7 +100,8 @@ def serve(
         target: `module:attribute`.
         settings: All options.
         sockets: Listening sockets that somebody else has opened.
-        ready_fd: Descriptor that a byte is written to once the server serves.
+        on_ready: Called once the server serves, instead of printing where.
+        life_fd: Descriptor that becomes readable when the server is to stop.
         debug: Show tracebacks to clients.
 
     Raises:
@@ -113,7 +115,7 @@ def serve(
     loop = new_event_loop(settings["loop"])
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(target, settings, sockets, ready_fd, debug=debug))
+        loop.run_until_complete(_serve(target, settings, sockets, on_ready, life_fd, debug=debug))
     finally:
         loop.run_until_complete(_end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
@@ -132,16 +134,32 @@ async def _serve(
     target: str | None,
     settings: Settings,
     sockets: Sequence[socket.socket],
-    ready_fd: int | None,
+    on_ready: Callable[[], None] | None,
+    life_fd: int | None,
     *,
     debug: bool,
 ) -> None:
     tls = make_tls(settings)
     opened = [] if sockets else open_sockets(settings)
-    app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
-    if debug and isinstance(getattr(app, "settings", None), dict):
-        app.settings.setdefault("serve_traceback", True)
-    server = HTTPServer(
+    try:
+        app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
+        if debug and isinstance(getattr(app, "settings", None), dict):
+            app.settings.setdefault("serve_traceback", True)
+        server = _make_server(app, settings, tls)
+        served = list(sockets) or opened
+        server.add_sockets(served)
+        if on_ready is None:
+            scheme = "https" if tls is not None else "http"
+            banner(target, addresses(served, scheme))
+        else:
+            on_ready()
+        await _until_stopped(server, settings, life_fd)
+    finally:
+        close_sockets(opened)
+
+
+def _make_server(app: Any, settings: Settings, tls: Any) -> HTTPServer:
+    return HTTPServer(
         app,
         ssl_options=tls,
         protocols=("h2", "http/1.1") if settings["http2"] else ("http/1.1",),
@@ -150,37 +168,43 @@ async def _serve(
         server_header="Eyewall" if settings["server_header"] else None,
         limits=settings.limits(),
     )
-    served = list(sockets) or opened
-    server.add_sockets(served)
-    if ready_fd is None:
-        scheme = "https" if tls is not None else "http"
-        print(  # noqa: T201 - the banner
-            f"Eyewall serves {target or 'the application'} on {addresses(served, scheme)} "
-            f"(pid {os.getpid()}); stop with Ctrl-C",
-            file=sys.stderr,
-            flush=True,
-        )
-    else:
-        os.write(ready_fd, b"1")
-        os.close(ready_fd)
-    await _until_stopped(server, settings)
-    for sock in opened:
+
+
+def banner(target: str | None, where: str, note: str = "") -> None:
+    """Say on standard error what is served, where, and by which process."""
+    print(  # noqa: T201 - the banner
+        f"Eyewall serves {target or 'the application'} on {where} "
+        f"(pid {os.getpid()}{note}); stop with Ctrl-C",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def close_sockets(sockets: Sequence[socket.socket]) -> None:
+    """Close listening sockets, and remove the files of those that have one."""
+    for sock in sockets:
         if sock.family == socket.AF_UNIX:
-            _unlink(sock.getsockname())
+            Path(sock.getsockname()).unlink(missing_ok=True)
         sock.close()
 
 
-async def _until_stopped(server: HTTPServer, settings: Settings) -> None:
+async def _until_stopped(server: HTTPServer, settings: Settings, life_fd: int | None) -> None:
     loop = asyncio.get_running_loop()
     stop, quick = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
         (quick if stop.is_set() else stop).set()
 
+    def orphaned() -> None:
+        loop.remove_reader(life_fd or 0)
+        stop.set()
+
     for number in _SIGNALS:
         loop.add_signal_handler(number, signalled)
     if settings["certfile"]:
         loop.add_signal_handler(signal.SIGHUP, _reload_tls, server, settings)
+    if life_fd is not None:
+        loop.add_reader(life_fd, orphaned)
     await stop.wait()
     running = server.stats()["exchanges"]
     if running:
@@ -201,7 +225,3 @@ def _reload_tls(server: HTTPServer, settings: Settings) -> None:
         gen_log.error("The certificates were not reloaded: %s", exc)
     else:
         gen_log.info("The certificates were reloaded")
-
-
-def _unlink(path: str) -> None:
-    Path(path).unlink(missing_ok=True)
