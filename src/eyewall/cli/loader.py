@@ -67,7 +67,7 @@ def _split(target: str | None, folder: str) -> tuple[str, str]:
                 f"{target!r} is a file; name the module, for example "
                 f"{Path(module).stem}:{attribute or 'app'} with --app-dir {Path(module).parent}"
             )
-        if not module:
+        if not module or module.startswith("."):
             raise StartupError(f"{target!r} names no module; the form is MODULE:NAME")
         return module, attribute
     for name in _MODULES:
