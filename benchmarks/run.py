@@ -138,6 +138,7 @@ def run_workload(
 
 def table(key: str, samples: dict[str, list[Sample]]) -> str:
     """The medians as a table in Markdown."""
+    samples = {name: rows for name, rows in samples.items() if rows}
     limit = next((rows for name, rows in samples.items() if "limit" in name), None)
     ours = samples.get("Eyewall, class") or samples.get("Eyewall, bare")
     lines = [

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char ANSWER[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\n"
-    "Server: limit\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\nHello, world";
+#define HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 12\r\n" \
+             "Server: limit\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+static const char KEPT[] = HEAD "\r\nHello, world", CLOSED[] = HEAD "Connection: close\r\n\r\nHello, world";
 
 int main(int argc, char **argv) {
     int port = argc > 1 ? atoi(argv[1]) : 8000, one = 1;
@@ -46,9 +46,13 @@ int main(int argc, char **argv) {
                 close(fd);
                 continue;
             }
-            if (got > 4 && !memcmp(buffer + got - 4, "\r\n\r\n", 4))
-                if (write(fd, ANSWER, sizeof ANSWER - 1) < 0) close(fd);
-            if (memmem(buffer, got, "Connection: close", 17)) close(fd);
+            if (got < 4 || memcmp(buffer + got - 4, "\r\n\r\n", 4)) continue;
+            if (memmem(buffer, got, "Connection: close", 17)) {
+                if (write(fd, CLOSED, sizeof CLOSED - 1) >= 0) shutdown(fd, SHUT_WR);
+                close(fd);
+            } else if (write(fd, KEPT, sizeof KEPT - 1) < 0) {
+                close(fd);
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ current task work in that step too.
 
 import asyncio
 import sys
+from asyncio import Task, current_task
 from collections.abc import Coroutine
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -35,19 +36,19 @@ else:
 
         Call it on the loop's own thread, from a callback of the loop.
         """
-        if asyncio.current_task(loop) is not None:
+        if current_task(loop) is not None:
             # Steps of two tasks cannot nest.
             return loop.create_task(coroutine)
         caught: list[Any] = []
 
-        def catch(step: Any, *args: Any, context: Context | None = None) -> None:
+        def catch(step: Any, context: Context) -> None:
             caught.append((step, context))
 
         loop.call_soon = catch  # type: ignore[method-assign, assignment]
         try:
-            task = asyncio.Task(coroutine, loop=loop)
+            task = Task(coroutine, loop=loop)
         finally:
             del loop.call_soon
         step, context = caught[0]
-        (copy_context() if context is None else context).run(step)
+        context.run(step)
         return task

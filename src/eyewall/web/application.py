@@ -74,6 +74,10 @@ class Application:
         """Serve a request whose head has come."""
         routes = self._routes if not self._hosts else self._routes_for(exchange)
         path = exchange.path
+        sole = routes.sole.get(path)
+        if sole is not None:
+            sole.serve(exchange, (), {})
+            return
         found = routes.find(path)
         if found is None:
             self._default.serve(exchange, (), {})

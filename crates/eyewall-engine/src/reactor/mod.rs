@@ -179,6 +179,7 @@ impl<H: Host> Reactor<H> {
         if !self.ready.borrow().is_empty()
             || !self.accepting.borrow().is_empty()
             || !self.calls.borrow().is_empty()
+            || !self.dirty.borrow().is_empty()
         {
             stats.exhausted += 1;
             self.schedule();

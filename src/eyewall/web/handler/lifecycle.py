@@ -8,7 +8,10 @@ once (`ClassRoute.serve`), which calls the verb and `finish`.
 import asyncio
 import sys
 import time
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Coroutine
+from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from eyewall.base.log import gen_log
@@ -35,6 +38,7 @@ class ClassRoute:
         "_inlines",
         "_own_etag",
         "_prepares",
+        "_quiet",
         "_streams",
         "_verbs",
         "application",
@@ -60,6 +64,7 @@ class ClassRoute:
         self._prepares = handler_class.prepare is not base.prepare
         self._closes = handler_class.on_connection_close is not base.on_connection_close
         self._own_etag = handler_class.compute_etag is not base.compute_etag
+        self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
         self._streams = bool(getattr(handler_class, "_stream_request_body", False))
         self._verbs: dict[str, Any] = {}
         for method in handler_class.SUPPORTED_METHODS:
@@ -84,8 +89,10 @@ class ClassRoute:
             handler.path_args = args
             handler.path_kwargs = kwargs
         if self._own_etag:
-            handler._etag_of = _OwnEtag(handler)  # type: ignore[method-assign]
-        if self.application.logs_requests:
+            handler._own_etag = _OwnEtag(handler)
+        if self._quiet:
+            handler._quiet = True
+        elif self.application.logs_requests:
             handler._logged_at = time.monotonic()
         try:
             if self._inlines:
@@ -179,12 +186,21 @@ class ClassRoute:
         return None
 
     def _wait_for(self, handler: RequestHandler, result: Any) -> None:
-        if not hasattr(result, "__await__"):
-            raise TypeError(
-                f"{type(handler).__name__}.{handler.exchange.method.lower()}() returned "
-                f"{type(result).__name__}; use self.write() to send something"
-            )
-        self._start(handler, _finish_after(handler, result))
+        if type(result) is not CoroutineType:
+            if not hasattr(result, "__await__"):
+                raise TypeError(
+                    f"{type(handler).__name__}.{handler.exchange.method.lower()}() returned "
+                    f"{type(result).__name__}; use self.write() to send something"
+                )
+            result = _await(result)
+        # The verb itself is the task: one that does not wait then costs no second coroutine.
+        task: asyncio.Task[Any] = start_task(get_running_loop(), result)
+        if task.done():
+            _verb_done(handler, task)
+        else:
+            # The loop holds tasks weakly.
+            _running.add(task)
+            task.add_done_callback(partial(_verb_done, handler))
 
     def _start(self, handler: RequestHandler, coroutine: Coroutine[Any, Any, None]) -> None:
         task = start_task(asyncio.get_running_loop(), coroutine)
@@ -250,9 +266,18 @@ class _OwnEtag:
             self._handler._chunk = b""
 
 
-async def _finish_after(handler: RequestHandler, waiting: Awaitable[Any]) -> None:
+async def _await(waiting: Awaitable[Any]) -> None:
+    await waiting
+
+
+def _verb_done(handler: RequestHandler, task: "asyncio.Task[Any]") -> None:
+    """Finish what a verb's task has left, or answer what it raised."""
+    _running.discard(task)
+    if task.cancelled():
+        # Without its handler the exchange is answered when it is dropped.
+        return
     try:
-        await waiting
+        task.result()
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except Exception as exc:  # noqa: BLE001 - the boundary of a handler

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -14,6 +14,7 @@ from eyewall.web.engine import StreamClosedError, etag
 from eyewall.web.handler.request_input import RequestInput
 
 _DEFAULT_HEADERS: Final = {"Content-Type": "text/html; charset=UTF-8"}
+_TAGGED: Final = frozenset({"GET", "HEAD"})
 _DONE: Final = "finish() was called already; nothing can be written after it"
 
 
@@ -28,6 +29,8 @@ class ResponseOutput(RequestInput):
     _chunks: list[bytes] | None = None
     _headers_written: bool = False
     _finished: bool = False
+    _own_etag: Callable[[bytes], str | None] | None = None
+    _quiet: bool = False
     _cookies_out: dict[tuple[str, str | None, str | None], str] | None = None
 
     def clear(self) -> None:
@@ -222,7 +225,7 @@ class ResponseOutput(RequestInput):
             waiting.exception()
         return waiting
 
-    def finish(  # noqa: C901 - one frame: each call saved is paid by every request
+    def finish(  # noqa: C901, PLR0912 - one frame: each call saved is paid by every request
         self, chunk: str | bytes | dict[str, Any] | None = None
     ) -> None:
         """Add a last chunk and end the answer.
@@ -234,19 +237,21 @@ class ResponseOutput(RequestInput):
             raise RuntimeError("finish() was called already")
         if chunk is not None:
             self.write(chunk)
-        body = self._take_body()
+        body = self._chunk if self._chunks is None else b"".join(self._chunks)
+        self._chunk = b""
+        self._chunks = None
         exchange = self.exchange
         if self._headers_written:
             self._finished = True
             self._finish_stream(body)
         else:
             status = self._status_code
+            headers = self._headers
             if status == 200:
-                method = exchange.method
-                if method in {"GET", "HEAD"} and "Etag" not in self._headers:
-                    tag = self._etag_of(body)
+                if exchange.method in _TAGGED and "Etag" not in headers:
+                    tag = etag(body) if self._own_etag is None else self._own_etag(body)
                     if tag is not None:
-                        self._headers["Etag"] = tag
+                        headers["Etag"] = tag
                         if_none = exchange.header("If-None-Match")
                         if if_none is not None and _matches(if_none, tag):
                             status = self._not_modified()
@@ -256,9 +261,13 @@ class ResponseOutput(RequestInput):
                     raise RuntimeError(f"an answer with status {status} has no body")
                 for name in ("Content-Length", "Content-Type"):
                     self._headers.pop(name, None)
-            exchange.respond(status, self._wire_headers(), body, self._reason)
+            if self._more_headers is None and self._cookies_out is None:
+                exchange.respond(status, headers, body, self._reason)
+            else:
+                exchange.respond(status, self._wire_headers(), body, self._reason)
             self._finished = True
-        self._after_finish()
+        if not self._quiet:
+            self._after_finish()
 
     def _finish_stream(self, body: bytes) -> None:
         try:
@@ -281,9 +290,6 @@ class ResponseOutput(RequestInput):
     def compute_etag(self) -> str | None:
         """An entity tag for the body written so far; None for no tag. Override it for your own."""
         return etag(self._chunk if self._chunks is None else b"".join(self._chunks))
-
-    def _etag_of(self, body: bytes) -> str | None:
-        return etag(body)
 
     def set_etag_header(self) -> None:
         """Set the `Etag` header to what `compute_etag` gives."""

@@ -16,10 +16,12 @@ R = TypeVar("R")
 class RouteTree(Generic[R]):
     """Routes in order, each a pattern and whatever serves it."""
 
-    __slots__ = ("_by_prefix", "_count", "_exact", "_first_pattern", "_lengths")
+    __slots__ = ("_by_prefix", "_count", "_exact", "_first_pattern", "_lengths", "sole")
 
     def __init__(self) -> None:
         self._exact: dict[str, tuple[int, R]] = {}
+        # The exact routes before which no pattern was written: they need no search.
+        self.sole: dict[str, R] = {}
         self._by_prefix: dict[str, list[tuple[int, re.Pattern[str], R]]] = {}
         self._lengths: tuple[int, ...] = ()
         self._first_pattern: float = float("inf")
@@ -32,6 +34,8 @@ class RouteTree(Generic[R]):
         prefix, whole = literal_prefix(regex.pattern)
         if whole:
             self._exact.setdefault(prefix, (order, route))
+            if order < self._first_pattern:
+                self.sole.setdefault(prefix, route)
             return
         self._first_pattern = min(self._first_pattern, order)
         self._by_prefix.setdefault(prefix, []).append((order, regex, route))
@@ -42,9 +46,7 @@ class RouteTree(Generic[R]):
         exact = self._exact.get(path)
         limit: float = self._count
         if exact is not None:
-            limit, route = exact
-            if limit < self._first_pattern:
-                return route, None
+            limit = exact[0]
         best: tuple[R, re.Match[str] | None] | None = None
         by_prefix = self._by_prefix
         for length in self._lengths:
