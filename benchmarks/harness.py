@@ -1,199 +1,151 @@
-"""Starting servers on one core and loading them from the other."""
+"""Servers as processes: started on a core of their own, asked once, ended again."""
 
 import contextlib
+import http.client
 import os
-import re
 import resource
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
-import sys
+import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-HERE = Path(__file__).parent
-BUILD = HERE.parent / "build" / "benchmarks"
-SERVER_CORE, LOAD_CORE = "0", "1"
-TICKS = os.sysconf("SC_CLK_TCK")
+from servers import Server
+from workloads import COOKIE, Workload, WrongAnswerError
 
+_CORES: Final = sorted(os.sched_getaffinity(0))
+SERVER_CORE: Final = _CORES[0]
+LOAD_CORE: Final = _CORES[-1]
 
-@dataclass(frozen=True)
-class Peer:
-    """A server: its name in the table, its command, and which workloads it takes part in."""
-
-    name: str
-    command: tuple[str, ...]
-    workloads: frozenset[str]
+_START_S: Final = 20.0
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One round: requests a second, and CPU microseconds of the server for each."""
-
-    rate: float
-    cpu_us: float
+class ServerFailedError(Exception):
+    """A server ended, or never listened."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+def take_load_core() -> None:
+    """Keep this process and the load generators that it starts off the servers' core.
+
+    Allows as many open files as the system does, for the workloads with many connections, and
+    makes SIGTERM end the run as Ctrl-C does, so that no server is left behind.
+    """
+    os.sched_setaffinity(0, {LOAD_CORE})
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if SERVER_CORE == LOAD_CORE:
+        print("One core only: servers and load share it, so the requests/s say little.")
 
 
 @contextlib.contextmanager
-def serving(peer: Peer) -> Iterator[tuple[int, int]]:
-    """Start a peer on its core; gives its port and process id, and ends it afterwards."""
-    port = free_port()
-    command = ["taskset", "-c", SERVER_CORE, *peer.command, str(port)]
-    environment = {**os.environ, "GOMAXPROCS": "1", "PYTHONPATH": str(HERE / "peers")}
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        _await(process, port)
-        yield port, process.pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+def serving(server: Server) -> Iterator[tuple[int, int]]:
+    """Run a server while the block runs; gives its port and its session's id.
+
+    Raises:
+        ServerFailedError: It ended or did not listen; the message has its last words.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    environment = {
+        **os.environ,
+        "GOMAXPROCS": "1",
+        "NODE_ENV": "production",
+        "PYTHONPATH": str(Path(__file__).parent / "peers"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(SERVER_CORE), *server.command_on(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            if not _listens(process, port):
+                said.seek(0)
+                words = said.read().decode(errors="replace").strip().splitlines()
+                raise ServerFailedError(words[-1] if words else "it does not listen")
+            yield port, process.pid
+        finally:
+            # The group is the server's own: its workers end with it, and nothing else does.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    end = time.monotonic() + 15
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(process.stderr.read().decode() if process.stderr else "it ended")
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+            return True
         time.sleep(0.02)
-    raise RuntimeError("it does not listen")
+    return False
 
 
-def cpu_seconds(group: int) -> float:
-    """CPU time of all processes of a process group so far."""
-    total = 0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(fields[2]) == group:
-                    total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+def check(server: Server, workload: Workload) -> None:
+    """Ask the workload's question once, and twice on one connection where that is kept.
+
+    Raises:
+        WrongAnswerError: The answer is not the one that all must give.
+        ServerFailedError: The server does not start.
+    """
+    with serving(server) as (port, _):
+        try:
+            if workload.tool == "h2load":
+                _ask_http2(port, workload)
+            else:
+                _ask_http1(port, workload)
+        except (OSError, ValueError, http.client.HTTPException) as exc:
+            raise WrongAnswerError(f"{type(exc).__name__}: {exc}") from exc
 
 
-def rss_bytes(pid: int) -> int:
-    """Resident memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    match = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(match[1]) * 1024 if match else 0
+def _ask_http1(port: int, workload: Workload) -> None:
+    closing = "Connection: close" in workload.arguments
+    sent = {"Connection": "close"} if closing else {}
+    if workload.cookie:
+        sent["Cookie"] = COOKIE
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        for _ in range(1 if closing else 2):
+            method = "GET" if workload.posted is None else "POST"
+            connection.request(method, workload.path, workload.posted, sent)
+            answer = connection.getresponse()
+            body = answer.read()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            workload.check(answer.status, headers, body)
+            if _ended(connection, closing) is not closing:
+                raise WrongAnswerError("keep-alive is not what was asked for")
 
 
-def load(command: list[str], pattern: str, seconds: int) -> float:
-    """Run a load generator on its core; returns how many requests succeeded."""
+def _ended(connection: http.client.HTTPConnection, closing: bool) -> bool:
+    """Whether the server ended the connection; waits for that only where it was asked to."""
+    # http.client drops the socket itself when the answer says so.
+    if connection.sock is None or not closing:
+        return connection.sock is None
+    return connection.sock.recv(1) == b""
+
+
+def _ask_http2(port: int, workload: Workload) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        raise WrongAnswerError("curl is needed to check HTTP/2")
+    url = f"http://127.0.0.1:{port}{workload.path}"
     done = subprocess.run(
-        ["taskset", "-c", LOAD_CORE, *command],
+        [curl, "--silent", "--include", "--max-time", "10", "--http2-prior-knowledge", url],
         capture_output=True,
-        text=True,
-        timeout=seconds * 4 + 30,
         check=False,
     )
-    match = re.search(pattern, done.stdout)
-    if match is None:
-        raise RuntimeError(f"{command[0]}: {done.stdout[-300:]}{done.stderr[-300:]}")
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", done.stdout)
-    if errors is not None:
-        raise RuntimeError(f"{command[0]}: {errors[0]}")
-    return float(match[1])
-
-
-def measure(peer: Peer, command: list[str], pattern: str, seconds: int) -> Sample:
-    """One round of one peer: a short warm-up, then the measured load."""
-    with serving(peer) as (port, group):
-        filled = [part.replace("{port}", str(port)) for part in command]
-        warm = [part.replace("{seconds}", "1") for part in filled]
-        load(warm, pattern, 1)
-        before = cpu_seconds(group)
-        begun = time.monotonic()
-        count = load([part.replace("{seconds}", str(seconds)) for part in filled], pattern, seconds)
-        took = time.monotonic() - begun
-        spent = cpu_seconds(group) - before
-        return Sample(count / min(took, seconds * 1.2), spent / count * 1e6)
-
-
-def check(peer: Peer, path: str, body: bytes | None, expected: bytes) -> None:
-    """Fail unless the peer's answer is right: a fast wrong answer is no figure."""
-    with serving(peer) as (port, _):
-        headers = {"Cookie": "session=abc"}
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            got = answer.read()
-    if expected not in got:
-        raise RuntimeError(f"{peer.name} answers {path} with {got[:80]!r}")
-
-
-def median(values: list[float]) -> float:
-    """The middle one."""
-    return statistics.median(values)
-
-
-def more_descriptors() -> None:
-    """Allow as many connections as the system does."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def python_with_peers() -> str:
-    """An interpreter that has the Python peers and this tree's Eyewall."""
-    venv = BUILD / "venv"
-    python = venv / "bin" / "python"
-    if not python.exists():
-        print("Installing the Python peers")
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        needed = [str(HERE / "requirements.txt"), "msgspec"]
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", *needed], check=True)
-    packages = subprocess.run(
-        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    (Path(packages) / "eyewall-tree.pth").write_text(str(HERE.parent / "src"))
-    return str(python)
-
-
-def build_native() -> dict[str, str]:
-    """Build the peers that are compiled; those whose tools are missing are left out."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    built: dict[str, str] = {}
-    peers = HERE / "peers"
-    recipes = {
-        "limit": ["cc", "-O2", "-o", str(BUILD / "limit"), str(peers / "limit" / "server.c")],
-        "go": ["go", "build", "-o", str(BUILD / "go"), str(peers / "go" / "main.go")],
-        "hyper": [
-            "cargo", "build", "--release", "--quiet",
-            "--manifest-path", str(peers / "hyper" / "Cargo.toml"),
-            "--target-dir", str(BUILD / "hyper-target"),
-        ],
-    }  # fmt: skip
-    for name, recipe in recipes.items():
-        if shutil.which(recipe[0]) is None:
-            print(f"Left out: {name} ({recipe[0]} is not installed)")
-            continue
-        done = subprocess.run(recipe, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"Left out: {name} ({done.stderr.strip().splitlines()[-1:]})")
-            continue
-        where = (
-            BUILD / "hyper-target" / "release" / "hyper-peer" if name == "hyper" else BUILD / name
-        )
-        built[name] = str(where)
-    return built
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    if not lines[0].startswith("HTTP/2 "):
+        raise WrongAnswerError("it does not speak HTTP/2 by prior knowledge")
+    pairs = (line.partition(":") for line in lines[1:])
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    workload.check(int(lines[0].split()[1]), headers, body)
