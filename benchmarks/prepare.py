@@ -3,8 +3,13 @@
 Everything lands below build/benchmarks, which git ignores, and is kept for the next run.
 """
 
+import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +31,22 @@ class Built:
     native: dict[str, Path]
 
 
+@contextlib.contextmanager
+def only_run() -> Iterator[None]:
+    """Hold this machine's benchmarks for one run: two at once would measure each other.
+
+    Raises:
+        SystemExit: Another run of this tree is under way.
+    """
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another run is under way; two at once would measure each other")
+        yield
+
+
 def prepare(python: str) -> Built:
     """Build and install what is not there yet; what cannot be had is named and left out.
 
@@ -35,7 +56,6 @@ def prepare(python: str) -> Built:
     Raises:
         subprocess.CalledProcessError: No environment could be made, or Eyewall not installed.
     """
-    BUILD.mkdir(parents=True, exist_ok=True)
     return Built(_environment(python), _compiled())
 
 
@@ -55,30 +75,32 @@ def _environment(python: str) -> str:
         subprocess.run([python, "-m", "venv", str(venv)], check=True)
         _install(inside, wanted.split())
         stamp.write_text(wanted)
-    packages = Path(_output(inside, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
-    tree = packages / "eyewall-tree.pth"
-    tree.write_text(f"{ROOT / 'src'}\n")
-    probe = subprocess.run(
-        [inside, "-c", "import eyewall.http.server"], capture_output=True, check=False
-    )
-    if probe.returncode:
-        # The tree's engine is for another Python: build one, in release mode, for this.
-        print(f"Building Eyewall for Python {version}")
-        tree.unlink()
-        subprocess.run(
-            [
-                inside,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--force-reinstall",
-                "--no-deps",
-                str(ROOT),
-            ],
-            check=True,
-        )
+    _offer_tree(inside, version)
     return inside
+
+
+def _offer_tree(python: str, version: str) -> None:
+    """Let an environment import this tree's Eyewall, as it is now."""
+    packages = Path(_output(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"))
+    link = packages / "eyewall-tree.pth"
+    probe = subprocess.run(
+        [python, "-c", "import eyewall.http.server"],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+    if probe.returncode == 0:
+        link.write_text(f"{ROOT / 'src'}\n")
+        return
+    # The tree's engine is for another Python: build one, in release mode, for this.
+    print(f"Building Eyewall for Python {version}")
+    link.unlink(missing_ok=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", str(ROOT)],
+        check=True,
+        # Not the tree's own target directory: what is there is for the tree's Python.
+        env={**os.environ, "CARGO_TARGET_DIR": str(BUILD / f"engine-{version}")},
+    )
 
 
 def _install(python: str, names: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from connections import Idle, WrongConnectionError, idle, longpoll
 from harness import ServerFailedError, check, take_load_core
 from measure import LoadFailedError, Sample, measure
-from prepare import prepare
+from prepare import only_run, prepare
 from report import goals_table, idle_table, longpoll_table, preface, workload_table
 from servers import Server, all_servers
 from workloads import WORKLOADS, Workload, WrongAnswerError
@@ -83,10 +83,15 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Measure what was asked for and print it."""
     options = _options()
-    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     for tool in ("wrk", "h2load", "taskset"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is needed; on Debian: apt-get install wrk nghttp2-client util-linux")
+    with only_run():
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     # Before the cores are divided: building may use all of them.
     built = prepare(options.python)
     take_load_core()
