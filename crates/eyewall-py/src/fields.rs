@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::string::PyStringData;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 
 /// Header fields from a mapping or from pairs.
 pub(crate) struct PyFields<'py> {
@@ -28,6 +28,9 @@ impl<'py> PyFields<'py> {
     pub(crate) fn new(headers: &Bound<'py, PyAny>) -> PyResult<Self> {
         let source = if let Ok(dict) = headers.cast_exact::<PyDict>() {
             Source::Dict(dict.clone())
+        } else if headers.is_exact_instance_of::<PyList>() {
+            // Asking whether something is a mapping is dear; a list is none.
+            Source::Pairs(pairs(headers)?)
         } else if let Ok(mapping) = headers.cast::<PyMapping>() {
             Source::Pairs(pairs(mapping.items()?.as_any())?)
         } else {

@@ -20,7 +20,12 @@ def to_unicode(value: str | bytes | None) -> str | None:
 
 def json_encode(value: Any) -> str:
     r"""`value` as JSON that may stand in a `<script>`: "</" is written as "<\/"."""
-    return _encode(value).decode().replace("</", "<\\/")
+    return json_bytes(value).decode()
+
+
+def json_bytes(value: Any) -> bytes:
+    """The same as `json_encode`, as UTF-8."""
+    return _encode(value).replace(b"</", b"<\\/")
 
 
 def json_decode(value: str | bytes) -> Any:

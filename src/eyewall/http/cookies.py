@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from functools import lru_cache
 from typing import Final
 
 from eyewall.http.dates import format_date
@@ -23,8 +24,9 @@ def parse_cookie(header: str) -> dict[str, str]:
     for part in header.split(";"):
         name, equals, value = part.partition("=")
         name = name.strip()
-        if equals and name:
-            cookies.setdefault(name, _unquote(value.strip()))
+        if equals and name and name not in cookies:
+            value = value.strip()
+            cookies[name] = _unquote(value) if value[:1] == '"' else value
     return cookies
 
 
@@ -41,6 +43,22 @@ def _quote(value: str) -> str:
         lambda match: "".join(f"\\{byte:03o}" for byte in match[0].encode("latin-1")), value
     )
     return f'"{escaped}"'
+
+
+# A program has few names and attributes, and checks them for each answer.
+@lru_cache(maxsize=256)
+def _check_name(name: str) -> None:
+    if _NAME.match(name) is None:
+        raise ValueError(f"{name!r} cannot be a cookie's name")
+
+
+@lru_cache(maxsize=256)
+def _attribute(label: str, value: str) -> str:
+    if _ATTRIBUTE.match(value) is None:
+        raise ValueError(f"{value!r} cannot be the {label} of a cookie")
+    if label == "SameSite" and value.lower() not in {"strict", "lax", "none"}:
+        raise ValueError(f'SameSite must be "Strict", "Lax" or "None", not {value!r}')
+    return f"{label}={value}"
 
 
 def format_set_cookie(  # noqa: PLR0913 - the attributes of a cookie
@@ -73,25 +91,27 @@ def format_set_cookie(  # noqa: PLR0913 - the attributes of a cookie
     Raises:
         ValueError: A part that cannot be sent.
     """
-    if _NAME.match(name) is None:
-        raise ValueError(f"{name!r} cannot be a cookie's name")
+    _check_name(name)
     try:
         parts = [f"{name}={_quote(value)}"]
     except UnicodeEncodeError as exc:
         raise ValueError(
             f"the value of cookie {name!r} has characters beyond U+00FF; encode it first"
         ) from exc
-    for label, attribute in (("Domain", domain), ("Path", path), ("SameSite", samesite)):
-        if attribute is not None:
-            if _ATTRIBUTE.match(attribute) is None:
-                raise ValueError(f"{attribute!r} cannot be the {label} of a cookie")
-            parts.append(f"{label}={attribute}")
-    if samesite is not None and samesite.lower() not in {"strict", "lax", "none"}:
-        raise ValueError(f'SameSite must be "Strict", "Lax" or "None", not {samesite!r}')
+    if domain is not None:
+        parts.append(_attribute("Domain", domain))
+    if path is not None:
+        parts.append(_attribute("Path", path))
+    if samesite is not None:
+        parts.append(_attribute("SameSite", samesite))
     if expires is not None:
         parts.append(f"Expires={format_date(expires)}")
     if max_age is not None:
         parts.append(f"Max-Age={int(max_age)}")
-    flags = (("Secure", secure), ("HttpOnly", httponly), ("Partitioned", partitioned))
-    parts.extend(label for label, wanted in flags if wanted)
+    if secure:
+        parts.append("Secure")
+    if httponly:
+        parts.append("HttpOnly")
+    if partitioned:
+        parts.append("Partitioned")
     return "; ".join(parts)

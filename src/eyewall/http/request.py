@@ -75,6 +75,8 @@ class HTTPServerRequest:
 
 
 def _body_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
+    if not request.body:
+        return {}
     kind = request.connection.header("content-type") or ""
     if kind.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         return {}
@@ -82,7 +84,10 @@ def _body_arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
 
 
 def _arguments(request: HTTPServerRequest) -> dict[str, list[bytes]]:
-    merged = {name: list(values) for name, values in request.query_arguments.items()}
+    query: dict[str, list[bytes]] = request.query_arguments
+    if not request.body:
+        return query
+    merged = {name: list(values) for name, values in query.items()}
     for name, values in request.body_arguments.items():
         merged.setdefault(name, []).extend(values)
     return merged

@@ -48,7 +48,7 @@ class RequestInput:
         Raises:
             MissingArgumentError: There is none, and no default; answered 400.
         """
-        return _last(self.get_arguments(name, strip), name, default)
+        return self._last(self._fields("arguments"), name, default, strip)
 
     def get_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the query and the form."""
@@ -56,7 +56,7 @@ class RequestInput:
 
     def get_query_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
         """As `get_argument`, of the query alone."""
-        return _last(self.get_query_arguments(name, strip), name, default)
+        return self._last(self._fields("query_arguments"), name, default, strip)
 
     def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the query."""
@@ -64,7 +64,7 @@ class RequestInput:
 
     def get_body_argument(self, name: str, default: Any = _REQUIRED, strip: bool = True) -> Any:
         """As `get_argument`, of the form alone."""
-        return _last(self.get_body_arguments(name, strip), name, default)
+        return self._last(self._fields("body_arguments"), name, default, strip)
 
     def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the form."""
@@ -84,9 +84,22 @@ class RequestInput:
     ) -> list[str]:
         values: list[str] = []
         for raw in fields.get(name, ()):
-            value = _CONTROL.sub(" ", self.decode_argument(raw, name))
+            value = self.decode_argument(raw, name)
+            if not value.isprintable():
+                value = _CONTROL.sub(" ", value)
             values.append(value.strip() if strip else value)
         return values
+
+    def _last(self, fields: dict[str, list[bytes]], name: str, default: Any, strip: bool) -> Any:
+        values = fields.get(name)
+        if not values:
+            if default is _REQUIRED:
+                raise MissingArgumentError(name)
+            return default
+        value = self.decode_argument(values[-1], name)
+        if not value.isprintable():
+            value = _CONTROL.sub(" ", value)
+        return value.strip() if strip else value
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """An argument's bytes as text; override it for other encodings.
@@ -111,11 +124,3 @@ class RequestInput:
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """The value of a cookie."""
         return self.cookies.get(name, default)
-
-
-def _last(values: list[str], name: str, default: Any) -> Any:
-    if values:
-        return values[-1]
-    if default is _REQUIRED:
-        raise MissingArgumentError(name)
-    return default

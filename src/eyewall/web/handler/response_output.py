@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from eyewall.base.escape import json_encode
+from eyewall.base.escape import json_bytes
 from eyewall.http.cookies import format_set_cookie
 from eyewall.http.dates import format_date
 from eyewall.http.headers import check_name, check_value, normalize_name
@@ -173,7 +173,7 @@ class ResponseOutput(RequestInput):
         if isinstance(chunk, str):
             chunk = chunk.encode()
         elif isinstance(chunk, dict):
-            chunk = json_encode(chunk).encode()
+            chunk = json_bytes(chunk)
             self._headers["Content-Type"] = "application/json; charset=UTF-8"
         elif not isinstance(chunk, bytes):
             hint = "; wrap a list in a dict" if isinstance(chunk, list) else ""
