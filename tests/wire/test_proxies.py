@@ -129,6 +129,20 @@ http {{
 """
 
 
+async def accepting(path, process):
+    """Wait until a process accepts on a Unix socket: the file is there before it listens."""
+    while True:
+        assert process.returncode is None
+        try:
+            _, writer = await asyncio.open_unix_connection(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            await asyncio.sleep(0)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            return
+
+
 @pytest.mark.parametrize(("upstream", "version"), [("tcp", "1.0"), ("tcp", "1.1"), ("unix", "1.1")])
 def test_nginx_in_front(run, tmp_path, upstream, version):
     nginx = require("nginx")
@@ -158,13 +172,11 @@ def test_nginx_in_front(run, tmp_path, upstream, version):
             nginx, "-p", str(tmp_path), "-c", str(config)
         )
         try:
-            front = tmp_path / "front"
-            while not front.exists():
-                assert process.returncode is None
-                await asyncio.sleep(0)
+            front = str(tmp_path / "front")
+            await accepting(front, process)
             body = b"x" * 100_000
             for _ in range(5):
-                peer = Peer(*await asyncio.open_unix_connection(str(front)))
+                peer = Peer(*await asyncio.open_unix_connection(front))
                 peer.send(
                     b"POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
                     % len(body)
