@@ -56,7 +56,12 @@ GOALS = (
     _ahead("uvicorn, raw ASGI", 2.2),
     _ahead("Starlette on uvicorn", 4),
     _ahead("Tornado", 15),
-    Goal("Hello: async def to def", ("hello", "Eyewall, async class"), _CLASS, at_most=1.35),
+    Goal(
+        "Hello: async def to def (from Python 3.12 on: 1.15)",
+        ("hello", "Eyewall, async class"),
+        _CLASS,
+        at_most=1.35,
+    ),
     Goal(
         "Class handler: 1,000 connections to 64",
         ("hello-1000", "Eyewall, class"),
