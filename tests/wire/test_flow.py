@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -58,14 +59,16 @@ def test_two_gibibytes_go_both_ways_in_bounded_memory(run):
 
     async def main():
         up, down = Live(count), Live(stream(total))
-        sender = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", UPLOAD, str(up.port), str(total), stdout=asyncio.subprocess.PIPE
+        commands = [(UPLOAD, str(up.port), str(total)), (DOWNLOAD, str(down.port))]
+        outputs = await asyncio.gather(
+            *(
+                asyncio.to_thread(
+                    subprocess.run, [sys.executable, "-c", *command], capture_output=True, text=True
+                )
+                for command in commands
+            )
         )
-        receiver = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", DOWNLOAD, str(down.port), stdout=asyncio.subprocess.PIPE
-        )
-        outputs = await asyncio.gather(sender.communicate(), receiver.communicate())
-        assert [output.decode().strip() for output, _ in outputs] == [str(total)] * 2
+        assert [output.stdout.strip() for output in outputs] == [str(total)] * 2
         up.close()
         down.close()
 

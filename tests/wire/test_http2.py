@@ -393,8 +393,8 @@ def test_curl_and_h2load_are_served(run):
     curl, h2load = require("curl"), require("h2load")
 
     async def command(*args):
-        process = await asyncio.create_subprocess_exec(*args, stdout=subprocess.PIPE)
-        return (await process.communicate())[0].decode()
+        done = await asyncio.to_thread(subprocess.run, args, capture_output=True, text=True)
+        return done.stdout
 
     async def main():
         live = Live(echo)
