@@ -112,28 +112,7 @@ impl Transport {
                 [one] => self.socket.write(one),
                 _ => self.socket.write_vectored(slices),
             },
-            Some(session) => {
-                let mut total = 0;
-                for slice in slices {
-                    let mut rest: &[u8] = slice;
-                    while !rest.is_empty() {
-                        match session.write(&mut self.socket, rest) {
-                            Ok(0) => return Ok(total),
-                            Ok(count) => {
-                                total += count;
-                                rest = rest.get(count..).unwrap_or_default();
-                            }
-                            Err(error)
-                                if error.kind() == io::ErrorKind::WouldBlock && total > 0 =>
-                            {
-                                return Ok(total);
-                            }
-                            Err(error) => return Err(error),
-                        }
-                    }
-                }
-                Ok(total)
-            }
+            Some(session) => session.write_vectored(&mut self.socket, slices),
         }
     }
 
