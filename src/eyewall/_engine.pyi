@@ -323,3 +323,23 @@ def escape_html(text: str) -> str:
 
 def etag(body: bytes) -> str:
     """A strong entity tag: the SHA-1 of `body` in double quotes."""
+
+def parse_form(form: bytes | str, max_fields: int) -> dict[str, list[bytes]]:
+    """The names and values of an urlencoded query or body; characters of text stand for bytes.
+
+    Raises:
+        ValueError: There are more fields, or a name is no UTF-8.
+    """
+
+def find_field(form: bytes | str, name: str, strip: bool, max_fields: int) -> str | None:
+    """The last value of one field, its control characters made spaces; None where there is none.
+
+    Raises:
+        ValueError: As for `parse_form`, or the value is no UTF-8.
+    """
+
+def parse_cookie(field: str) -> dict[str, str]:
+    """The names and values of a `Cookie` field; of a repeated name the first value."""
+
+def find_cookie(field: str, name: str) -> str | None:
+    """The first value of one cookie; None where there is none."""

@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod cookie;
 mod error;
+pub mod form;
 pub mod forwarded;
 pub mod h1;
 pub mod h2;

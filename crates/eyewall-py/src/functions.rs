@@ -2,17 +2,17 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use sha1::{Digest, Sha1};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A strong entity tag: the SHA-1 of the body in double quotes.
 #[pyfunction]
 pub(crate) fn etag<'py>(py: Python<'py>, body: &[u8]) -> Bound<'py, PyString> {
-    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, body);
+    let hash = Sha1::digest(body);
     let mut tag = String::with_capacity(42);
     tag.push('"');
-    for byte in hash.as_ref() {
+    for byte in &hash {
         for half in [byte >> 4, byte & 15] {
             tag.push(HEX.get(usize::from(half)).copied().map_or('0', char::from));
         }

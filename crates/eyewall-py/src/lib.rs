@@ -7,6 +7,7 @@
 mod errors;
 mod exchange;
 mod fields;
+mod forms;
 mod functions;
 mod host;
 mod reactor;
@@ -19,6 +20,8 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::forms::{find_cookie, find_field, parse_cookie, parse_form};
     #[pymodule_export]
     use super::functions::{escape_html, etag};
     #[pymodule_export]

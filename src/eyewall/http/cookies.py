@@ -6,34 +6,14 @@ from functools import lru_cache
 from typing import Final
 
 from eyewall.http.dates import format_date
+from eyewall.http.engine import find_cookie, parse_cookie
+
+__all__ = ["CookieValue", "find_cookie", "format_set_cookie", "parse_cookie"]
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _VALUE: Final = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
 _ATTRIBUTE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*\Z")
-_ESCAPED: Final = re.compile(r"\\(?:([0-3][0-7]{2})|(.))", re.DOTALL)
 _QUOTED_CHAR: Final = re.compile(r"[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e\x20]")
-
-
-def parse_cookie(header: str) -> dict[str, str]:
-    """The names and values of a `Cookie` header; never raises, in linear time.
-
-    As browsers and servers do, what has no "=" is passed over, and of a repeated name the
-    first value counts.
-    """
-    cookies: dict[str, str] = {}
-    for part in header.split(";"):
-        name, equals, value = part.partition("=")
-        name = name.strip()
-        if equals and name and name not in cookies:
-            value = value.strip()
-            cookies[name] = _unquote(value) if value[:1] == '"' else value
-    return cookies
-
-
-def _unquote(value: str) -> str:
-    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
-        return value
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value[1:-1])
 
 
 def _quote(value: str) -> str:
@@ -45,20 +25,45 @@ def _quote(value: str) -> str:
     return f'"{escaped}"'
 
 
-# A program has few names and attributes, and checks them for each answer.
+class CookieValue(str):
+    """A cookie's value: text, that can also be asked for its `value` as a morsel can."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> str:
+        """The text itself."""
+        return str(self)
+
+
+# A program has few names and sets of attributes, and sends them with each answer.
 @lru_cache(maxsize=256)
-def _check_name(name: str) -> None:
+def _name(name: str) -> str:
     if _NAME.match(name) is None:
         raise ValueError(f"{name!r} cannot be a cookie's name")
+    return name
 
 
 @lru_cache(maxsize=256)
-def _attribute(label: str, value: str) -> str:
-    if _ATTRIBUTE.match(value) is None:
-        raise ValueError(f"{value!r} cannot be the {label} of a cookie")
-    if label == "SameSite" and value.lower() not in {"strict", "lax", "none"}:
-        raise ValueError(f'SameSite must be "Strict", "Lax" or "None", not {value!r}')
-    return f"{label}={value}"
+def _rest(
+    domain: str | None,
+    path: str | None,
+    samesite: str | None,
+    secure: bool,
+    httponly: bool,
+    partitioned: bool,
+) -> str:
+    parts = [""]
+    for label, value in (("Domain", domain), ("Path", path), ("SameSite", samesite)):
+        if value is not None:
+            if _ATTRIBUTE.match(value) is None:
+                raise ValueError(f"{value!r} cannot be the {label} of a cookie")
+            parts.append(f"{label}={value}")
+    if samesite is not None and samesite.lower() not in {"strict", "lax", "none"}:
+        raise ValueError(f'SameSite must be "Strict", "Lax" or "None", not {samesite!r}')
+    flags = {"Secure": secure, "HttpOnly": httponly, "Partitioned": partitioned}
+    parts.extend(label for label, wanted in flags.items() if wanted)
+    return "; ".join(parts)
 
 
 def format_set_cookie(  # noqa: PLR0913 - the attributes of a cookie
@@ -91,27 +96,20 @@ def format_set_cookie(  # noqa: PLR0913 - the attributes of a cookie
     Raises:
         ValueError: A part that cannot be sent.
     """
-    _check_name(name)
+    if expires is None and max_age is None and _VALUE.match(value) is not None:
+        # Most cookies differ in their value alone.
+        return (
+            f"{_name(name)}={value}{_rest(domain, path, samesite, secure, httponly, partitioned)}"
+        )
+    _name(name)
     try:
-        parts = [f"{name}={_quote(value)}"]
+        text = f"{name}={_quote(value)}"
     except UnicodeEncodeError as exc:
         raise ValueError(
             f"the value of cookie {name!r} has characters beyond U+00FF; encode it first"
         ) from exc
-    if domain is not None:
-        parts.append(_attribute("Domain", domain))
-    if path is not None:
-        parts.append(_attribute("Path", path))
-    if samesite is not None:
-        parts.append(_attribute("SameSite", samesite))
     if expires is not None:
-        parts.append(f"Expires={format_date(expires)}")
+        text += f"; Expires={format_date(expires)}"
     if max_age is not None:
-        parts.append(f"Max-Age={int(max_age)}")
-    if secure:
-        parts.append("Secure")
-    if httponly:
-        parts.append("HttpOnly")
-    if partitioned:
-        parts.append("Partitioned")
-    return "; ".join(parts)
+        text += f"; Max-Age={int(max_age)}"
+    return text + _rest(domain, path, samesite, secure, httponly, partitioned)

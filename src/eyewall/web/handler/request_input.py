@@ -3,8 +3,10 @@
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from eyewall.base.lazy import lazy
+from eyewall.http.cookies import CookieValue, find_cookie
 from eyewall.http.exchange import Exchange
-from eyewall.http.forms import FormError
+from eyewall.http.forms import FormError, find_field
 from eyewall.http.request import HTTPServerRequest
 from eyewall.web.handler.errors import HTTPError, MissingArgumentError
 
@@ -20,17 +22,20 @@ class RequestInput:
 
     application: "Application"
     exchange: Exchange
-    request: HTTPServerRequest
     path_args: tuple[str, ...] = ()
     path_kwargs: dict[str, str] = {}  # noqa: RUF012 - replaced, never changed
     _request_body: bytes = b""
+    # Whether arguments are decoded as the engine decodes them.
+    _plain_arguments: bool = True
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "request":
-            request = HTTPServerRequest(self.exchange, self._request_body)
-            self.request = request
-            return request
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._plain_arguments = cls.decode_argument is RequestInput.decode_argument
+
+    @lazy
+    def request(self) -> HTTPServerRequest:
+        """The request."""
+        return HTTPServerRequest(self.exchange, self._request_body)
 
     def get_argument(
         self,
@@ -48,7 +53,18 @@ class RequestInput:
         Raises:
             MissingArgumentError: There is none, and no default; answered 400.
         """
-        return self._last(self._fields("arguments"), name, default, strip)
+        if self._request_body or not self._plain_arguments or "request" in self.__dict__:
+            return self._last(self._fields("arguments"), name, default, strip)
+        # Nothing but the query, and nobody has changed what it says.
+        try:
+            value = find_field(self.exchange.query, name, strip=strip)
+        except FormError as exc:
+            raise HTTPError(400, str(exc)) from exc
+        if value is None:
+            if default is _REQUIRED:
+                raise MissingArgumentError(name)
+            return default
+        return value
 
     def get_arguments(self, name: str, strip: bool = True) -> list[str]:
         """All values of an argument of the query and the form."""
@@ -117,10 +133,14 @@ class RequestInput:
             raise HTTPError(400, "Invalid unicode in %s: %r", name or "url", value[:40]) from exc
 
     @property
-    def cookies(self) -> dict[str, str]:
+    def cookies(self) -> dict[str, CookieValue]:
         """The cookies that the client sent."""
-        return cast("dict[str, str]", self.request.cookies)
+        return self.request.cookies
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """The value of a cookie."""
-        return self.cookies.get(name, default)
+        if "request" in self.__dict__:
+            return self.request.cookies.get(name, default)
+        field = self.exchange.header("cookie")
+        value = None if field is None else find_cookie(field, name)
+        return default if value is None else value
