@@ -82,20 +82,17 @@ class Application:
         if found is None:
             self._default.serve(exchange, (), {})
             return
-        route, match = found
-        if match is None or not match.re.groups:
+        route, match, named = found
+        if match is None:
             route.serve(exchange, (), {})
             return
         try:
-            if match.re.groupindex:
-                named = {
-                    name: _unquote(value)
-                    for name, value in match.groupdict().items()
-                    if value is not None
-                }
-                route.serve(exchange, (), named)
-            else:
+            if named:
+                route.serve(exchange, (), _named_groups(match))
+            elif "%" in path:
                 route.serve(exchange, tuple(map(_unquote_group, match.groups())), {})
+            else:
+                route.serve(exchange, match.groups(), {})
         except UnicodeDecodeError:
             gen_log.warning("400 %s %s: the path is not UTF-8", exchange.method, path)
             exchange.respond(400, {"Content-Type": "text/plain"}, b"400: the path is not UTF-8\n")
@@ -249,6 +246,11 @@ class Application:
 
 def _unquote(value: str) -> str:
     return unquote_to_bytes(value).decode() if "%" in value else value
+
+
+def _named_groups(match: re.Match[str]) -> dict[str, str]:
+    groups = match.groupdict().items()
+    return {name: _unquote(value) for name, value in groups if value is not None}
 
 
 def _unquote_group(value: str | None) -> Any:

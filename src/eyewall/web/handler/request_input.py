@@ -27,6 +27,8 @@ class RequestInput:
     _request_body: bytes = b""
     # Whether arguments are decoded as the engine decodes them.
     _plain_arguments: bool = True
+    # Whether `request` was made: what it holds can have been changed since.
+    _has_request: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -35,6 +37,7 @@ class RequestInput:
     @lazy
     def request(self) -> HTTPServerRequest:
         """The request."""
+        self._has_request = True
         return HTTPServerRequest(self.exchange, self._request_body)
 
     def get_argument(
@@ -53,7 +56,7 @@ class RequestInput:
         Raises:
             MissingArgumentError: There is none, and no default; answered 400.
         """
-        if self._request_body or not self._plain_arguments or "request" in self.__dict__:
+        if self._has_request or self._request_body or not self._plain_arguments:
             return self._last(self._fields("arguments"), name, default, strip)
         # Nothing but the query, and nobody has changed what it says.
         try:
@@ -139,7 +142,7 @@ class RequestInput:
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """The value of a cookie."""
-        if "request" in self.__dict__:
+        if self._has_request:
             return self.request.cookies.get(name, default)
         field = self.exchange.header("cookie")
         value = None if field is None else find_cookie(field, name)

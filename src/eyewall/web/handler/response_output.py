@@ -195,9 +195,12 @@ class ResponseOutput(RequestInput):
     def _wire_headers(self) -> dict[str, str] | list[tuple[str, str]]:
         if self._more_headers is None and self._cookies_out is None:
             return self._headers
-        pairs = [*self._headers.items(), *(self._more_headers or ())]
+        pairs = list(self._headers.items())
+        if self._more_headers is not None:
+            pairs += self._more_headers
         if self._cookies_out is not None:
-            pairs.extend(("Set-Cookie", text) for text in self._cookies_out.values())
+            for text in self._cookies_out.values():
+                pairs.append(("Set-Cookie", text))  # noqa: PERF401 - usually one
         return pairs
 
     def flush(self, include_footers: bool = False) -> Awaitable[None]:

@@ -6,11 +6,14 @@ in their order.
 """
 
 import re
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, TypeAlias, TypeVar
 
 from eyewall.web.routing.rules import literal_prefix
 
 R = TypeVar("R")
+# Order, the pattern's bound `match`, route, whether there are groups, whether they have names.
+_Candidate: TypeAlias = tuple[int, Callable[[str], re.Match[str] | None], R, bool, bool]
 
 
 class RouteTree(Generic[R]):
@@ -22,7 +25,7 @@ class RouteTree(Generic[R]):
         self._exact: dict[str, tuple[int, R]] = {}
         # The exact routes before which no pattern was written: they need no search.
         self.sole: dict[str, R] = {}
-        self._by_prefix: dict[str, list[tuple[int, re.Pattern[str], R]]] = {}
+        self._by_prefix: dict[str, list[_Candidate[R]]] = {}
         self._lengths: tuple[int, ...] = ()
         self._first_pattern: float = float("inf")
         self._count = 0
@@ -38,26 +41,30 @@ class RouteTree(Generic[R]):
                 self.sole.setdefault(prefix, route)
             return
         self._first_pattern = min(self._first_pattern, order)
-        self._by_prefix.setdefault(prefix, []).append((order, regex, route))
+        candidate = (order, regex.match, route, regex.groups > 0, bool(regex.groupindex))
+        self._by_prefix.setdefault(prefix, []).append(candidate)
         self._lengths = tuple(sorted({len(known) for known in self._by_prefix}))
 
-    def find(self, path: str) -> tuple[R, re.Match[str] | None] | None:
-        """The first route in order that matches; an exact one has no match object."""
+    def find(self, path: str) -> tuple[R, re.Match[str] | None, bool] | None:
+        """The first route in order that matches, its match, and whether the groups have names.
+
+        The match is None where there are no groups.
+        """
         exact = self._exact.get(path)
         limit: float = self._count
         if exact is not None:
             limit = exact[0]
-        best: tuple[R, re.Match[str] | None] | None = None
+        best: tuple[R, re.Match[str] | None, bool] | None = None
         by_prefix = self._by_prefix
         for length in self._lengths:
-            for order, regex, candidate in by_prefix.get(path[:length], ()):
+            for order, matches, candidate, groups, named in by_prefix.get(path[:length], ()):
                 if order >= limit:
                     break
-                match = regex.match(path)
+                match = matches(path)
                 if match is not None:
-                    best = candidate, match
+                    best = candidate, match if groups else None, named
                     limit = order
                     break
         if best is not None:
             return best
-        return None if exact is None else (exact[1], None)
+        return None if exact is None else (exact[1], None, False)
