@@ -1,39 +1,48 @@
 """`Application`: settings and routes; the callable that a server gives its exchanges to."""
 
-import re
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import unquote_to_bytes
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from eyewall.base.log import access_log, gen_log
 from eyewall.http.exchange import Exchange
+from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer
 from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
 from eyewall.web.handler.stock import ErrorHandler
-from eyewall.web.routing.rules import URLSpec, from_template, from_tuple
-from eyewall.web.routing.tree import RouteTree
+from eyewall.web.routing.mount import Mount, MountRoute
+from eyewall.web.routing.router import ReversibleRouter, Router, RouterRoute
+from eyewall.web.routing.rules import (
+    HostMatches,
+    Rule,
+    URLSpec,
+    from_template,
+    from_tuple,
+    named_groups,
+    plain_groups,
+)
+from eyewall.web.routing.table import RouteTable
 
 if TYPE_CHECKING:
-    Route = ClassRoute | FunctionRoute
+    Route = ClassRoute | FunctionRoute | RouterRoute | MountRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ANY_HOST: Final = re.compile(".*$")
 
-
-class Application:
+class Application(ReversibleRouter):
     """A web application.
 
     Args:
-        handlers: Routes: `(pattern, handler)`, with keyword arguments for `initialize` and a
-            name behind where wanted, or `URLSpec`. The first that matches serves.
+        handlers: Rules: `(pattern, handler)`, with keyword arguments for `initialize` and a
+            name behind where wanted, `URLSpec`, `Rule` or `Mount`. The first that matches
+            serves. A target is a `RequestHandler` subclass, a function, another application or
+            router, or a list of rules.
         default_host: The host whose routes serve requests for unknown hosts.
-        settings: Anything that handlers want to know. Of these the application itself uses
-            `debug` (with `serve_traceback`), `default_handler_class` with
-            `default_handler_args`, `log_function` and `access_log`.
+        transforms: Classes of output transforms for every class handler's answers.
+        settings: Anything that handlers want to know. `docs/reference/settings.md` lists those
+            that the framework itself looks at.
 
     Example:
         >>> def home(request):
@@ -46,39 +55,42 @@ class Application:
 
     def __init__(
         self,
-        handlers: Iterable[Any] = (),
+        handlers: Iterable[Any] | None = None,
         default_host: str | None = None,
+        transforms: Iterable[Any] | None = None,
         **settings: Any,
     ) -> None:
         if settings.get("debug"):
             settings.setdefault("serve_traceback", True)
         self.settings = settings
         self.default_host = default_host
-        self._named: dict[str, URLSpec] = {}
+        self.transforms = list(transforms or ())
+        self._named: dict[str, Rule] = {}
         self._templates: dict[str, FunctionRoute] = {}
-        self._routes: RouteTree[Route] = RouteTree()
-        self._hosts: list[tuple[re.Pattern[str], RouteTree[Route]]] = []
-        default = settings.get("default_handler_class", ErrorHandler)
-        arguments = settings.get("default_handler_args", {})
-        if default is ErrorHandler and not arguments:
-            arguments = {"status_code": 404}
+        self._hosts: list[tuple[HostMatches, RouteTable[Route]]] = []
         self._log_function: Callable[[RequestHandler], object] | None = settings.get("log_function")
         self.logs_requests = bool(
             self._log_function or (settings.get("access_log", True) and not access_log.disabled)
         )
+        default = settings.get("default_handler_class", ErrorHandler)
+        arguments = settings.get("default_handler_args", {})
+        if default is ErrorHandler and not arguments:
+            arguments = {"status_code": 404}
         self._default = ClassRoute(self, default, arguments)
-        for rule in handlers:
-            self._add(self._routes, from_tuple(rule))
+        self._table: RouteTable[Route] = self._make_table(handlers or ())
 
     def __call__(self, exchange: Exchange) -> None:
         """Serve a request whose head has come."""
-        routes = self._routes if not self._hosts else self._routes_for(exchange)
+        tree = self._table.sole
+        if tree is None or self._hosts:
+            self._serve_found(exchange)
+            return
         path = exchange.path
-        sole = routes.sole.get(path)
+        sole = tree.sole.get(path)
         if sole is not None:
             sole.serve(exchange, (), {})
             return
-        found = routes.find(path)
+        found = tree.find(path)
         if found is None:
             self._default.serve(exchange, (), {})
             return
@@ -88,57 +100,126 @@ class Application:
             return
         try:
             if named:
-                route.serve(exchange, (), _named_groups(match))
+                route.serve(exchange, (), named_groups(match))
             elif "%" in path:
-                route.serve(exchange, tuple(map(_unquote_group, match.groups())), {})
+                route.serve(exchange, plain_groups(match), {})
             else:
                 route.serve(exchange, match.groups(), {})
         except UnicodeDecodeError:
-            gen_log.warning("400 %s %s: the path is not UTF-8", exchange.method, path)
-            exchange.respond(400, {"Content-Type": "text/plain"}, b"400: the path is not UTF-8\n")
+            self._bad_path(exchange)
 
-    def _routes_for(self, exchange: Exchange) -> "RouteTree[Route]":
-        host = exchange.host.rpartition(":")[0] or exchange.host
-        host = host.lower()
-        for pattern, routes in self._hosts:
-            if pattern.match(host):
-                return routes
-        if self.default_host is not None and not exchange.header("X-Real-Ip"):
-            for pattern, routes in self._hosts:
-                if pattern.match(self.default_host):
-                    return routes
-        return self._routes
-
-    def _add(self, tree: "RouteTree[Route]", spec: URLSpec) -> None:
-        if isinstance(spec.handler, type) and issubclass(spec.handler, RequestHandler):
-            route: Route = ClassRoute(self, spec.handler, spec.kwargs)
-        elif callable(spec.handler) and not isinstance(spec.handler, type):
-            route = FunctionRoute(self)
-            route.add(("*",), spec.handler)
+    def _serve_found(self, exchange: Exchange) -> None:
+        try:
+            found = self.find(HTTPServerRequest(exchange))
+        except UnicodeDecodeError:
+            self._bad_path(exchange)
+            return
+        if found is None:
+            self._default.serve(exchange, (), {})
         else:
-            raise TypeError(
-                f"route {spec.pattern!r}: {spec.handler!r} is neither a RequestHandler "
-                "subclass nor a function"
-            )
-        tree.add(spec.regex, route)
-        self._name(spec)
+            route, args, kwargs = found
+            route.serve(exchange, args, kwargs)
 
-    def _name(self, spec: URLSpec) -> None:
-        if spec.name:
-            if spec.name in self._named:
-                gen_log.warning("Multiple handlers named %s; replacing previous value", spec.name)
-            self._named[spec.name] = spec
+    def _bad_path(self, exchange: Exchange) -> None:
+        gen_log.warning("400 %s %s: the path is not UTF-8", exchange.method, exchange.path)
+        exchange.respond(400, {"Content-Type": "text/plain"}, b"400: the path is not UTF-8\n")
+
+    def find(
+        self, request: HTTPServerRequest, **given: Any
+    ) -> "tuple[Route, tuple[str, ...], dict[str, str]] | None":
+        """The route of a request: of its host first, then of any, then of the default host."""
+        for matcher, table in self._hosts:
+            if matcher.match(request) is not None:
+                found = table.find(request, **given)
+                if found is not None:
+                    return found
+        found = self._table.find(request, **given)
+        # Behind a proxy the host is what the proxy says, so there is no default.
+        if found is None and self.default_host is not None and "X-Real-Ip" not in request.headers:
+            for matcher, table in self._hosts:
+                if matcher.host_pattern.match(self.default_host):
+                    found = table.find(request, **given)
+                    if found is not None:
+                        return found
+        return found
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> "HandlerDelegate":
+        """What serves the request; where no rule matches, the default handler."""
+        found = self.find(request, **kwargs)
+        if found is None:
+            return HandlerDelegate(self._default, (), {})
+        return HandlerDelegate(*found)
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: Iterable[str] = (),
+        path_kwargs: dict[str, str] | None = None,
+    ) -> "HandlerDelegate":
+        """What serves the request with a handler class of this application.
+
+        Args:
+            request: The request.
+            target_class: The handler.
+            target_kwargs: Keyword arguments for its `initialize`.
+            path_args: Arguments for the verb.
+            path_kwargs: Keyword arguments for the verb.
+        """
+        route = ClassRoute(self, target_class, target_kwargs or {})
+        return HandlerDelegate(route, tuple(path_args), path_kwargs or {})
+
+    def _make_table(self, handlers: Iterable[Any]) -> "RouteTable[Route]":
+        table: RouteTable[Route] = RouteTable()
+        for rule in handlers:
+            self._add(table, from_tuple(rule))
+        return table
+
+    def _add(self, table: "RouteTable[Route]", rule: Rule) -> None:
+        target = rule.target
+        if isinstance(target, list | tuple):
+            table.add(rule.matcher, None, self._make_table(target))
+        elif isinstance(rule, URLSpec):
+            table.add_path(rule.regex, self._route(rule))
+        else:
+            table.add(rule.matcher, self._route(rule))
+        self._name(rule)
+
+    def _route(self, rule: Rule) -> "Route":
+        target = rule.target
+        if isinstance(rule, Mount):
+            return MountRoute(rule)
+        if isinstance(target, type) and issubclass(target, RequestHandler):
+            return ClassRoute(self, target, rule.target_kwargs)
+        if isinstance(target, Router):
+            return RouterRoute(target)
+        if callable(target) and not isinstance(target, type):
+            route = FunctionRoute(self)
+            route.add(("*",), target)
+            return route
+        raise TypeError(
+            f"{rule!r}: {target!r} is neither a RequestHandler subclass nor a function, "
+            "an application, a router or a list of rules"
+        )
+
+    def _name(self, rule: Rule) -> None:
+        if rule.name:
+            if rule.name in self._named:
+                gen_log.warning("Multiple handlers named %s; replacing previous value", rule.name)
+            self._named[rule.name] = rule
 
     def add_handlers(self, host_pattern: str, host_handlers: Iterable[Any]) -> None:
-        """Add routes for the hosts that a regular expression matches."""
-        if not host_pattern.endswith("$"):
-            host_pattern += "$"
-        tree = self._routes
-        if host_pattern != _ANY_HOST.pattern:
-            tree = RouteTree()
-            self._hosts.append((re.compile(host_pattern), tree))
-        for rule in host_handlers:
-            self._add(tree, from_tuple(rule))
+        """Add rules for the hosts that a regular expression matches.
+
+        Those of a host come before those of every host; ".*" adds to the latter.
+        """
+        if host_pattern in {".*", ".*$"}:
+            for rule in host_handlers:
+                self._add(self._table, from_tuple(rule))
+        else:
+            table = self._make_table(host_handlers)
+            self._hosts.append((HostMatches(host_pattern), table))
 
     def reverse_url(self, name: str, *args: Any) -> str:
         """The path of the route of that name.
@@ -147,10 +228,13 @@ class Application:
             KeyError: There is no such route.
         """
         try:
-            spec = self._named[name]
+            rule = self._named[name]
         except KeyError:
             raise KeyError(f"there is no route named {name!r}") from None
-        return spec.reverse(*args)
+        path = rule.reverse(*args)
+        if path is None:
+            raise ValueError(f"route {name!r} cannot be reversed: it does not go by path")
+        return path
 
     def route(
         self, template: str, *, methods: Iterable[str] = ("GET",), name: str | None = None
@@ -173,7 +257,7 @@ class Application:
             if route is None:
                 route = self._templates[template] = FunctionRoute(self)
                 spec = URLSpec(pattern, function, None, name)
-                self._routes.add(spec.regex, route)
+                self._table.add_path(spec.regex, route)
                 self._name(spec)
             route.add(tuple(method.upper() for method in methods), served)
             return function
@@ -244,17 +328,20 @@ class Application:
         )
 
 
-def _unquote(value: str) -> str:
-    return unquote_to_bytes(value).decode() if "%" in value else value
+@final
+class HandlerDelegate:
+    """What an application serves one request with."""
 
+    __slots__ = ("_args", "_kwargs", "_route")
 
-def _named_groups(match: re.Match[str]) -> dict[str, str]:
-    groups = match.groupdict().items()
-    return {name: _unquote(value) for name, value in groups if value is not None}
+    def __init__(self, route: "Route", args: tuple[str, ...], kwargs: dict[str, str]) -> None:
+        self._route = route
+        self._args = args
+        self._kwargs = kwargs
 
-
-def _unquote_group(value: str | None) -> Any:
-    return None if value is None else _unquote(value)
+    def serve(self, exchange: Exchange) -> None:
+        """Answer the request."""
+        self._route.serve(exchange, self._args, self._kwargs)
 
 
 def _converting(function: F, converters: dict[str, Callable[[str], Any]]) -> F:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.web.routing.rules import URLSpec, from_template, from_tuple, literal_prefix
+from eyewall.web.routing.patterns import literal_prefix
+from eyewall.web.routing.rules import URLSpec, from_template, from_tuple
 from eyewall.web.routing.tree import RouteTree
 
 

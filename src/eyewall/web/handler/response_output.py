@@ -200,7 +200,7 @@ class ResponseOutput(RequestInput):
             pairs += self._more_headers
         if self._cookies_out is not None:
             for text in self._cookies_out.values():
-                pairs.append(("Set-Cookie", text))  # noqa: PERF401 - usually one
+                pairs.append(("Set-Cookie", text))
         return pairs
 
     def flush(self, include_footers: bool = False) -> Awaitable[None]:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable
 from typing import Any, Final, final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
+
+from eyewall.http.request import HTTPServerRequest
+from eyewall.web.routing.patterns import reversible_parts
 
 _TEMPLATE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
 _CONVERTERS: Final[dict[str, tuple[str, Callable[[str], Any] | None]]] = {
@@ -15,41 +18,90 @@ _CONVERTERS: Final[dict[str, tuple[str, Callable[[str], Any] | None]]] = {
 }
 
 
-@final
-class URLSpec:
-    """A route: a pattern, what handles it, and a name.
+class Matcher:
+    """Whether a rule is for a request; subclass it for rules of your own."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """None where the rule is not for the request; else what its target is given.
+
+        Of that, `path_args` and `path_kwargs` become arguments of the verb; the rest are
+        keyword arguments of a router's `find_handler`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define match()")
+
+    def reverse(self, *_args: Any) -> str | None:
+        """The path that this matches with these arguments; None where there is no one path."""
+        return None
+
+
+class AnyMatches(Matcher):
+    """Every request."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Nothing to say."""
+        return {}
+
+
+class HostMatches(Matcher):
+    """Requests for hosts that a regular expression matches, ports left out.
 
     Args:
-        pattern: A regular expression for the whole path; its groups become arguments of the
+        host_pattern: The expression, for the whole name.
+    """
+
+    def __init__(self, host_pattern: str | re.Pattern[str]) -> None:
+        self.host_pattern = _compiled(host_pattern)
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Compare the host."""
+        return {} if self.host_pattern.match(request.host_name) else None
+
+
+class MethodMatches(Matcher):
+    """Requests with one of these methods.
+
+    Args:
+        methods: Their names.
+    """
+
+    def __init__(self, *methods: str) -> None:
+        self.methods = frozenset(method.upper() for method in methods)
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Compare the method."""
+        return {} if request.method in self.methods else None
+
+
+class PathMatches(Matcher):
+    """Requests for paths that a regular expression matches.
+
+    Args:
+        path_pattern: The expression, for the whole path; its groups become arguments of the
             handler, named groups keyword arguments.
-        handler: A `RequestHandler` subclass, or a function.
-        kwargs: Keyword arguments for the handler's `initialize`.
-        name: For `reverse_url`.
 
     Raises:
         ValueError: Named and unnamed groups are mixed, or the expression is malformed.
     """
 
-    __slots__ = ("handler", "kwargs", "name", "pattern", "regex")
-
-    def __init__(
-        self,
-        pattern: str,
-        handler: Any,
-        kwargs: dict[str, Any] | None = None,
-        name: str | None = None,
-    ) -> None:
-        whole = pattern if pattern.endswith("$") else f"{pattern}$"
+    def __init__(self, path_pattern: str | re.Pattern[str]) -> None:
         try:
-            self.regex = re.compile(whole)
+            self.regex = _compiled(path_pattern)
         except re.error as exc:
-            raise ValueError(f"route {pattern!r} is no regular expression: {exc}") from exc
+            raise ValueError(f"route {path_pattern!r} is no regular expression: {exc}") from exc
+        self.pattern = self.regex.pattern
         if self.regex.groupindex and len(self.regex.groupindex) != self.regex.groups:
-            raise ValueError(f"groups of route {pattern!r} must be all named or all unnamed")
-        self.pattern = whole
-        self.handler = handler
-        self.kwargs = kwargs or {}
-        self.name = name
+            raise ValueError(f"groups of route {self.pattern!r} must be all named or all unnamed")
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Compare the path; its groups are percent-decoded."""
+        match = self.regex.match(request.path)
+        if match is None:
+            return None
+        if not self.regex.groups:
+            return {}
+        if self.regex.groupindex:
+            return {"path_args": (), "path_kwargs": named_groups(match)}
+        return {"path_args": plain_groups(match), "path_kwargs": {}}
 
     def reverse(self, *args: Any) -> str:
         """The path of this route with `args` in its groups.
@@ -57,7 +109,7 @@ class URLSpec:
         Raises:
             ValueError: The pattern cannot be reversed, or takes another number of arguments.
         """
-        parts = _reversible(self.pattern)
+        parts = reversible_parts(self.pattern)
         if parts is None:
             raise ValueError(f"route {self.pattern!r} cannot be reversed")
         if len(args) != len(parts) - 1:
@@ -70,29 +122,124 @@ class URLSpec:
             path += quote(text, safe="/!$&'()*+,;=:@~") + part
         return path
 
+
+class Rule:
+    """A matcher, and what serves the requests that it matches.
+
+    Args:
+        matcher: Whether the rule is for a request.
+        target: A `RequestHandler` subclass, a function, an application or another router, or a
+            list of rules.
+        target_kwargs: Keyword arguments for the target's `initialize`.
+        name: For `reverse_url`.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        target: Any,
+        target_kwargs: dict[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.matcher = matcher
+        self.target = target
+        self.target_kwargs = target_kwargs or {}
+        self.name = name
+
+    def reverse(self, *args: Any) -> str | None:
+        """The path of this rule with `args` in its groups; errors as for `PathMatches`."""
+        return self.matcher.reverse(*args)
+
     def __repr__(self) -> str:
-        return f"URLSpec({self.pattern!r}, {self.handler!r}, name={self.name!r})"
+        return f"{type(self).__name__}({self.matcher!r}, {self.target!r}, name={self.name!r})"
+
+
+@final
+class URLSpec(Rule):
+    """A route: a pattern, what handles it, and a name.
+
+    Args:
+        pattern: A regular expression for the whole path; its groups become arguments of the
+            handler, named groups keyword arguments.
+        handler: A `RequestHandler` subclass, a function, or any other target of a `Rule`.
+        kwargs: Keyword arguments for the handler's `initialize`.
+        name: For `reverse_url`.
+
+    Raises:
+        ValueError: Named and unnamed groups are mixed, or the expression is malformed.
+    """
+
+    def __init__(
+        self,
+        pattern: str | re.Pattern[str],
+        handler: Any,
+        kwargs: dict[str, Any] | None = None,
+        name: str | None = None,
+    ) -> None:
+        matcher = PathMatches(pattern)
+        super().__init__(matcher, handler, kwargs, name)
+        self.regex = matcher.regex
+        self.pattern = matcher.pattern
+        self.handler_class = handler
+        self.kwargs = self.target_kwargs
+
+    def __repr__(self) -> str:
+        return f"URLSpec({self.pattern!r}, {self.target!r}, name={self.name!r})"
 
 
 url = URLSpec
 
 
-def from_tuple(rule: Any) -> URLSpec:
-    """A route from any of the tuples in use.
+def from_tuple(rule: Any) -> Rule:
+    """A rule from any of the tuples in use.
 
     Raises:
         TypeError: It is none of them.
     """
-    if isinstance(rule, URLSpec):
+    if isinstance(rule, Rule):
         return rule
-    if isinstance(rule, tuple | list) and 2 <= len(rule) <= 4 and isinstance(rule[0], str):
-        rest = list(rule[2:])
+    if isinstance(rule, tuple | list) and 2 <= len(rule) <= 4:
+        matcher, target, *rest = rule
         if len(rest) == 1 and isinstance(rest[0], str):
-            return URLSpec(rule[0], rule[1], None, rest[0])
-        return URLSpec(rule[0], rule[1], *rest)
+            rest = [None, rest[0]]
+        if isinstance(matcher, str | re.Pattern):
+            return URLSpec(matcher, target, *rest)
+        if isinstance(matcher, Matcher):
+            return Rule(matcher, target, *rest)
     raise TypeError(
         f"a route is (pattern, handler), with keyword arguments and a name behind, not {rule!r}"
     )
+
+
+def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    if isinstance(pattern, re.Pattern):
+        return pattern
+    return re.compile(pattern if pattern.endswith("$") else f"{pattern}$")
+
+
+def _unquote(value: str | None) -> Any:
+    if value is None or "%" not in value:
+        return value
+    return unquote_to_bytes(value).decode()
+
+
+def plain_groups(match: re.Match[str]) -> tuple[str, ...]:
+    """A match's groups, percent-decoded.
+
+    Raises:
+        UnicodeDecodeError: One is no UTF-8.
+    """
+    return tuple(map(_unquote, match.groups()))
+
+
+def named_groups(match: re.Match[str]) -> dict[str, str]:
+    """A match's named groups, percent-decoded; those that took no part are left out.
+
+    Raises:
+        UnicodeDecodeError: One is no UTF-8.
+    """
+    groups = match.groupdict().items()
+    return {name: _unquote(value) for name, value in groups if value is not None}
 
 
 def from_template(template: str) -> tuple[str, dict[str, Callable[[str], Any]]]:
@@ -117,98 +264,3 @@ def from_template(template: str) -> tuple[str, dict[str, Callable[[str], Any]]]:
         pattern += f"{re.escape(template[end : match.start()])}(?P<{name}>{regex})"
         end = match.end()
     return pattern + re.escape(template[end:]), converters
-
-
-def literal_prefix(pattern: str) -> tuple[str, bool]:
-    """What every path that matches begins with, and whether that is the whole path."""
-    text = pattern.removeprefix("^")
-    prefix = ""
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char == "$" and at == len(text) - 1:
-            return prefix, True
-        step = 1
-        if char == "\\":
-            if at + 1 >= len(text) or text[at + 1].isalnum():
-                break
-            char, step = text[at + 1], 2
-        elif char == "|":
-            return "", False
-        elif char in ".^$*+?{}[]()":
-            break
-        following = text[at + step : at + step + 1]
-        if following and following in "*+?{":
-            break
-        prefix += char
-        at += step
-    if _has_top_level_bar(text) or ("(?" in text and re.search(r"\(\?[a-zA-Z-]+[:)]", text)):
-        return "", False
-    return prefix, False
-
-
-def _has_top_level_bar(text: str) -> bool:
-    depth, at, in_set = 0, 0, False
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif in_set:
-            in_set = char != "]"
-        elif char == "[":
-            in_set = True
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "|" and depth == 0:
-            return True
-        at += 1
-    return False
-
-
-def _reversible(pattern: str) -> list[str] | None:
-    """The literal parts around the pattern's groups; None where there is more than that."""
-    text = pattern.removeprefix("^").removesuffix("$")
-    parts, part, at = list[str](), "", 0
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            if at + 1 >= len(text) or text[at + 1].isalnum():
-                return None
-            part += text[at + 1]
-            at += 2
-        elif char == "(":
-            end = _group_end(text, at)
-            if end is None or text[at + 1 : at + 3] in {"?:", "?=", "?!", "?<"}:
-                return None
-            if text[end : end + 1] in {"?", "*", "+", "{"}:
-                return None
-            parts.append(part)
-            part, at = "", end
-        elif char in ".^$*+?{}[])|":
-            return None
-        else:
-            part += char
-            at += 1
-    return [*parts, part]
-
-
-def _group_end(text: str, start: int) -> int | None:
-    depth, at, in_set = 0, start, False
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif in_set:
-            in_set = char != "]"
-        elif char == "[":
-            in_set = True
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                return at + 1
-        at += 1
-    return None

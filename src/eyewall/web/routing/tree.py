@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
 
-from eyewall.web.routing.rules import literal_prefix
+from eyewall.web.routing.patterns import literal_prefix
 
 R = TypeVar("R")
 # Order, the pattern's bound `match`, route, whether there are groups, whether they have names.

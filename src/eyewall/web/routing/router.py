@@ -1,0 +1,71 @@
+"""`Router`: what finds the handler of a request; subclass it for ways of your own."""
+
+from typing import Any, Protocol, final
+
+from eyewall.http.exchange import Exchange
+from eyewall.http.request import HTTPServerRequest
+
+
+class Delegate(Protocol):
+    """What serves one request that a router was asked about."""
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer the request."""
+        ...
+
+
+class Router:
+    """Finds what serves a request.
+
+    A router can be given to a server, and stand as a target in an application's rules.
+
+    Example:
+        >>> class ByLanguage(Router):
+        ...     def __init__(self, apps):
+        ...         self.apps = apps
+        ...     def find_handler(self, request, **kwargs):
+        ...         language = request.headers.get("Accept-Language", "en")[:2]
+        ...         return self.apps[language].find_handler(request)
+    """
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Delegate | None:
+        """What serves the request; None where there is nothing.
+
+        It is what another router's `find_handler`, or an application's `get_handler_delegate`,
+        returned.
+
+        Args:
+            request: The request.
+            kwargs: What the matchers above have found.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define find_handler()")
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Serve a request whose head has come."""
+        delegate = self.find_handler(HTTPServerRequest(exchange))
+        if delegate is None:
+            exchange.respond(404, {"Content-Type": "text/plain"}, b"404: Not Found\n")
+        else:
+            delegate.serve(exchange)
+
+
+class ReversibleRouter(Router):
+    """A router that knows the paths of its names."""
+
+    def reverse_url(self, name: str, *args: Any) -> str | None:
+        """The path of the route of that name; None where there is none."""
+        raise NotImplementedError(f"{type(self).__name__} must define reverse_url()")
+
+
+@final
+class RouterRoute:
+    """Serves requests through another router, which sees them unchanged."""
+
+    __slots__ = ("_router",)
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
+        """Handle one request."""
+        self._router(exchange)
