@@ -26,6 +26,8 @@ from eyewall.web.routing.rules import (
 from eyewall.web.routing.table import RouteTable
 
 if TYPE_CHECKING:
+    from eyewall.web.handler.response_output import Transform
+
     Route = ClassRoute | FunctionRoute | RouterRoute | MountRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +66,8 @@ class Application(ReversibleRouter):
             settings.setdefault("serve_traceback", True)
         self.settings = settings
         self.default_host = default_host
-        self.transforms = list(transforms or ())
+        self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
+        self.default_headers = {"Content-Type": "text/html; charset=UTF-8"}
         self._named: dict[str, Rule] = {}
         self._templates: dict[str, FunctionRoute] = {}
         self._hosts: list[tuple[HostMatches, RouteTable[Route]]] = []
@@ -169,6 +172,10 @@ class Application(ReversibleRouter):
         """
         route = ClassRoute(self, target_class, target_kwargs or {})
         return HandlerDelegate(route, tuple(path_args), path_kwargs or {})
+
+    def add_transform(self, transform_class: "Callable[[HTTPServerRequest], Transform]") -> None:
+        """Add an output transform for class handlers; it is called with each request."""
+        self.transforms.append(transform_class)
 
     def _make_table(self, handlers: Iterable[Any]) -> "RouteTable[Route]":
         table: RouteTable[Route] = RouteTable()

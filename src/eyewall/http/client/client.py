@@ -62,7 +62,7 @@ class AsyncHTTPClient:
         self._limits = {"max_header_size": max_header_size, "max_body_size": max_body_size}
         self._slots = asyncio.Semaphore(max_clients)
         self._max_idle = max_idle
-        self._idle: list[tuple[object, Connection]] = []
+        self._idle = []
         self._closed = False
         return self
 

@@ -7,7 +7,7 @@ from eyewall.base.log import app_log, gen_log
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
 from eyewall.web.handler.errors import HTTPError, reason_phrase
-from eyewall.web.handler.response_output import ResponseOutput
+from eyewall.web.handler.identity import Identity
 
 if TYPE_CHECKING:
     from eyewall.http.exchange import Exchange
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from eyewall.web.application import Application
 
 
-class RequestHandler(ResponseOutput):
+class RequestHandler(Identity):
     """Handles one request: define the methods of the verbs that you serve.
 
     Override `initialize`, `prepare`, the verbs, `on_finish`, `on_connection_close`,

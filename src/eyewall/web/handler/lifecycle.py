@@ -20,11 +20,13 @@ from eyewall.loop.eager import start_task
 from eyewall.web.engine import ProtocolError
 from eyewall.web.handler.errors import Finish, HTTPError
 from eyewall.web.handler.handler import RequestHandler
-from eyewall.web.handler.response_output import _DEFAULT_HEADERS
+from eyewall.web.handler.response_output import DONE
 
 if TYPE_CHECKING:
     from eyewall.web.application import Application
 
+# RFC 9110, section 9.2.1, but for TRACE, which nobody serves.
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _running: Final[set["asyncio.Task[Any]"]] = set()
 
 
@@ -32,14 +34,17 @@ class ClassRoute:
     """Serves requests with instances of one handler class."""
 
     __slots__ = (
+        "_checks_xsrf",
         "_closes",
         "_default_headers",
+        "_headers",
         "_initializes",
         "_inlines",
         "_own_etag",
         "_prepares",
         "_quiet",
         "_streams",
+        "_transforms",
         "_verbs",
         "application",
         "handler_class",
@@ -65,6 +70,9 @@ class ClassRoute:
         self._closes = handler_class.on_connection_close is not base.on_connection_close
         self._own_etag = handler_class.compute_etag is not base.compute_etag
         self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
+        self._headers = application.default_headers
+        self._transforms = application.transforms
+        self._checks_xsrf = bool(application.settings.get("xsrf_cookies"))
         self._streams = bool(getattr(handler_class, "_stream_request_body", False))
         self._verbs: dict[str, Any] = {}
         for method in handler_class.SUPPORTED_METHODS:
@@ -82,7 +90,7 @@ class ClassRoute:
             handler = handler_class.__new__(handler_class)
             handler.application = self.application
             handler.exchange = exchange
-            handler._headers = _DEFAULT_HEADERS.copy()
+            handler._headers = self._headers.copy()
         else:
             handler = handler_class(self.application, exchange, **self.kwargs)
         if args or kwargs:
@@ -94,6 +102,8 @@ class ClassRoute:
             handler._quiet = True
         elif self.application.logs_requests:
             handler._logged_at = time.monotonic()
+        if self._transforms:
+            handler._transforms = [make(handler.request) for make in self._transforms]
         try:
             if self._inlines:
                 if self._default_headers:
@@ -109,7 +119,7 @@ class ClassRoute:
                 verb = self._unserved_verb
             elif exchange.has_body:
                 return self._with_body(handler, verb)
-            if self._prepares:
+            if self._prepares or self._checks_xsrf:
                 return self._prepare(handler, verb)
             result = verb(handler, *args, **kwargs)
             if result is not None:
@@ -146,7 +156,7 @@ class ClassRoute:
 
     def _start_verb(self, handler: RequestHandler, verb: Any) -> None:
         try:
-            if self._prepares:
+            if self._prepares or self._checks_xsrf:
                 return self._prepare(handler, verb)
             result = verb(handler, *handler.path_args, **handler.path_kwargs)
             if result is not None:
@@ -173,6 +183,8 @@ class ClassRoute:
         self._unserved(handler)
 
     def _prepare(self, handler: RequestHandler, verb: Any) -> None:
+        if self._checks_xsrf and handler.exchange.method not in _SAFE:
+            handler.check_xsrf_cookie()
         waiting = handler.prepare()
         if waiting is not None:
             return self._start(handler, self._run_prepared(handler, waiting, verb))
@@ -186,6 +198,8 @@ class ClassRoute:
         return None
 
     def _wait_for(self, handler: RequestHandler, result: Any) -> None:
+        if result is DONE:
+            return
         if type(result) is not CoroutineType:
             if not hasattr(result, "__await__"):
                 raise TypeError(
@@ -227,8 +241,13 @@ class ClassRoute:
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             handle_exception(handler, exc)
 
-    async def _run_streamed(self, handler: RequestHandler, verb: Any) -> None:
+    async def _run_streamed(  # noqa: C901 - one step after the other
+        self, handler: RequestHandler, verb: Any
+    ) -> None:
         try:
+            if self._checks_xsrf:
+                # The form has not come yet; its token can only be in a header.
+                handler.check_xsrf_cookie()
             if (waiting := handler.prepare()) is not None:
                 await waiting
             while not handler._finished:

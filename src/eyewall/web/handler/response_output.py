@@ -2,20 +2,46 @@
 
 import asyncio
 import datetime
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Final, Protocol
 from urllib.parse import urljoin
 
 from eyewall.base.escape import json_bytes
 from eyewall.http.cookies import format_set_cookie
 from eyewall.http.dates import format_date
-from eyewall.http.headers import check_name, check_value, normalize_name
+from eyewall.http.headers import HTTPHeaders, check_name, check_value, normalize_name
 from eyewall.web.engine import StreamClosedError, etag
 from eyewall.web.handler.request_input import RequestInput
 
-_DEFAULT_HEADERS: Final = {"Content-Type": "text/html; charset=UTF-8"}
 _TAGGED: Final = frozenset({"GET", "HEAD"})
 _DONE: Final = "finish() was called already; nothing can be written after it"
+
+
+class _Done:
+    """What has happened already, for those who await it."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return
+        yield
+
+
+DONE: Final = _Done()
+
+
+class Transform(Protocol):
+    """Changes an answer on its way out; made for each request, with the request."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Change the status, the headers and the first piece of the body."""
+        ...
+
+    def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
+        """Change a further piece of the body; the last one when `finishing`."""
+        ...
 
 
 class ResponseOutput(RequestInput):
@@ -32,12 +58,13 @@ class ResponseOutput(RequestInput):
     _own_etag: Callable[[bytes], str | None] | None = None
     _quiet: bool = False
     _cookies_out: dict[tuple[str, str | None, str | None], str] | None = None
+    _transforms: list[Transform] | None = None
 
     def clear(self) -> None:
         """Forget the status, the headers and the body so far."""
         self._status_code = 200
         self._reason = None
-        self._headers = _DEFAULT_HEADERS.copy()
+        self._headers = self.application.default_headers.copy()
         self._more_headers = None
         self._chunk = b""
         self._chunks = None
@@ -212,10 +239,16 @@ class ResponseOutput(RequestInput):
         waiting = asyncio.get_running_loop().create_future()
         exchange = self.exchange
         try:
+            body = self._take_body()
             if not self._headers_written:
                 self._headers_written = True
-                exchange.start(self._status_code, self._wire_headers(), self._reason)
-            body = self._take_body()
+                if self._transforms is None:
+                    exchange.start(self._status_code, self._wire_headers(), self._reason)
+                else:
+                    status, headers, body = self._first_chunk(self._status_code, body, False)
+                    exchange.start(status, headers, self._reason)
+            elif self._transforms is not None:
+                body = self._next_chunk(body, False)
             if (
                 (body and exchange.write(body))
                 or not body
@@ -230,8 +263,8 @@ class ResponseOutput(RequestInput):
 
     def finish(  # noqa: C901, PLR0912 - one frame: each call saved is paid by every request
         self, chunk: str | bytes | dict[str, Any] | None = None
-    ) -> None:
-        """Add a last chunk and end the answer.
+    ) -> Any:
+        """Add a last chunk and end the answer; awaiting it is possible, and not needed.
 
         Raises:
             RuntimeError: It was ended already.
@@ -264,15 +297,39 @@ class ResponseOutput(RequestInput):
                     raise RuntimeError(f"an answer with status {status} has no body")
                 for name in ("Content-Length", "Content-Type"):
                     self._headers.pop(name, None)
-            if self._more_headers is None and self._cookies_out is None:
+            if self._transforms is not None:
+                status, fields, body = self._first_chunk(status, body, True)
+                exchange.respond(status, fields, body, self._reason)
+            elif self._more_headers is None and self._cookies_out is None:
                 exchange.respond(status, headers, body, self._reason)
             else:
                 exchange.respond(status, self._wire_headers(), body, self._reason)
             self._finished = True
         if not self._quiet:
             self._after_finish()
+        return DONE
+
+    def _first_chunk(
+        self, status: int, body: bytes, finishing: bool
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        headers = HTTPHeaders()
+        wire = self._wire_headers()
+        for name, value in wire.items() if isinstance(wire, dict) else wire:
+            headers.add(name, value)
+        for transform in self._transforms or ():
+            status, headers, body = transform.transform_first_chunk(
+                status, headers, body, finishing
+            )
+        return status, list(headers.get_all()), body
+
+    def _next_chunk(self, body: bytes, finishing: bool) -> bytes:
+        for transform in self._transforms or ():
+            body = transform.transform_chunk(body, finishing)
+        return body
 
     def _finish_stream(self, body: bytes) -> None:
+        if self._transforms is not None:
+            body = self._next_chunk(body, True)
         try:
             if body:
                 self.exchange.write(body)

@@ -2,12 +2,15 @@
 
 import asyncio
 import gzip
+import socket
+import ssl
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.http.client import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from eyewall.http.client import AsyncHTTPClient, HTTPClient, HTTPClientError, HTTPRequest
 from eyewall.http.client.connection import ProtocolError, parse_head
 from eyewall.http.client.redirects import follow
 from eyewall.http.server.server import HTTPServer
@@ -138,3 +141,98 @@ def test_any_bytes_are_a_head_or_a_protocol_error(data):
         except ProtocolError:
             continue
         assert 100 <= head.code <= 599
+
+
+def test_a_connection_that_the_server_closed_is_replaced():
+    async def main():
+        served = []
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            served.append(writer)
+            if len(served) == 1:
+                await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        client = AsyncHTTPClient(force_instance=True)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        try:
+            for _ in range(2):
+                assert (await client.fetch(url)).body == b"ok"
+            assert len(served) == 2
+        finally:
+            client.close()
+            server.close()
+
+    run(main())
+
+
+def test_tls_servers_are_verified(tmp_path):
+    async def main():
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(context)
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        client = AsyncHTTPClient(force_instance=True)
+        url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+        try:
+            trusted = await client.fetch(url, ca_certs=str(tmp_path / "ca.pem"))
+            assert trusted.code == 204
+            with pytest.raises(HTTPClientError) as caught:
+                await client.fetch(url)
+            assert caught.value.code == 599
+        finally:
+            client.close()
+            server.close()
+
+    run(main())
+
+
+def test_a_cancelled_fetch_closes_its_connection():
+    async def main():
+        asked, closed = asyncio.Event(), asyncio.Event()
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            asked.set()
+            try:
+                await reader.read()
+            except ConnectionError:
+                pass
+            closed.set()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        client = AsyncHTTPClient(force_instance=True)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        fetching = asyncio.create_task(client.fetch(url))
+        await asked.wait()
+        fetching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fetching
+        await closed.wait()
+        client.close()
+        server.close()
+
+    run(main())
+
+
+def test_the_blocking_client_raises_for_a_port_where_nobody_listens():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        client = HTTPClient()
+        try:
+            with pytest.raises(HTTPClientError) as caught:
+                client.fetch(f"http://127.0.0.1:{bound.getsockname()[1]}/")
+        finally:
+            client.close()
+    assert caught.value.code == 599
