@@ -209,13 +209,23 @@ async def _until_stopped(server: HTTPServer, settings: Settings, life_fd: int | 
     running = server.stats()["exchanges"]
     if running:
         gen_log.info("Stopping: %d requests are still running", running)
-    drain = asyncio.ensure_future(server.drain(settings["timeout_graceful_shutdown"]))
+    drain = asyncio.ensure_future(_drain(server, settings["timeout_graceful_shutdown"]))
     hurry = asyncio.ensure_future(quick.wait())
     await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
     for waiting in (drain, hurry):
         waiting.cancel()
     server.close()
     gen_log.info("Stopped")
+
+
+async def _drain(server: HTTPServer, deadline_s: float) -> None:
+    """Let requests finish, then the work that they have left behind."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + deadline_s
+    await server.drain(deadline_s)
+    drain = getattr(server.app, "drain", None)
+    if drain is not None:
+        await drain(max(0.0, end - loop.time()))
 
 
 def _reload_tls(server: HTTPServer, settings: Settings) -> None:

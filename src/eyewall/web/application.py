@@ -8,6 +8,7 @@ from eyewall.base.log import access_log, gen_log
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer
+from eyewall.web.background import Background
 from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
@@ -68,6 +69,7 @@ class Application(ReversibleRouter):
         self.default_host = default_host
         self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
         self.default_headers = {"Content-Type": "text/html; charset=UTF-8"}
+        self.background = Background()
         self._named: dict[str, Rule] = {}
         self._templates: dict[str, FunctionRoute] = {}
         self._hosts: list[tuple[HostMatches, RouteTable[Route]]] = []
@@ -300,6 +302,10 @@ class Application(ReversibleRouter):
         server = HTTPServer(self, **options)
         server.listen(port, address)
         return server
+
+    async def drain(self, deadline_s: float = 30.0) -> None:
+        """Wait for background work, at most `deadline_s` seconds; servers call it at the end."""
+        await self.background.drain(deadline_s)
 
     def log_request(self, handler: RequestHandler) -> None:
         """Write the log line of a request; override it, or set `log_function`."""

@@ -1,8 +1,10 @@
 """`RequestHandler`: the class that users subclass."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from eyewall.base.lazy import lazy
 from eyewall.base.log import app_log, gen_log
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
@@ -10,9 +12,13 @@ from eyewall.web.handler.errors import HTTPError, reason_phrase
 from eyewall.web.handler.identity import Identity
 
 if TYPE_CHECKING:
+    import asyncio
+
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
     from eyewall.web.application import Application
+
+T = TypeVar("T")
 
 
 class RequestHandler(Identity):
@@ -36,6 +42,7 @@ class RequestHandler(Identity):
     """Largest body in bytes; None leaves it to the server."""
 
     _auto_finish: bool = True
+    _stream_request_body: bool = False
     _logged_at: float = 0.0
 
     def __init__(
@@ -90,6 +97,26 @@ class RequestHandler(Identity):
             raise RuntimeError(
                 f"you must set {name!r} in the application's settings to use {feature}"
             )
+
+    @lazy
+    def request_id(self) -> str:
+        """What the log calls this request: the header `X-Request-Id`, or a new name."""
+        sent = self.exchange.header("X-Request-Id") or ""
+        if 0 < len(sent) <= 128 and sent.isascii() and sent.isprintable():
+            return sent
+        return secrets.token_hex(8)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Start work that goes on when the request has been answered.
+
+        It belongs to the application: it is awaited before the process stops, and what it
+        raises is logged with the request's id.
+
+        Raises:
+            TypeError: It is no coroutine.
+        """
+        label = getattr(coroutine, "__qualname__", "background work")
+        return self.application.background.spawn(coroutine, label=label, request_id=self.request_id)
 
     def reverse_url(self, name: str, *args: Any) -> str:
         """The URL of a named route."""

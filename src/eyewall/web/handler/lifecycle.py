@@ -73,7 +73,7 @@ class ClassRoute:
         self._headers = application.default_headers
         self._transforms = application.transforms
         self._checks_xsrf = bool(application.settings.get("xsrf_cookies"))
-        self._streams = bool(getattr(handler_class, "_stream_request_body", False))
+        self._streams = handler_class._stream_request_body
         self._verbs: dict[str, Any] = {}
         for method in handler_class.SUPPORTED_METHODS:
             verb = getattr(handler_class, method.lower(), None)
