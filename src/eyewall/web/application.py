@@ -1,5 +1,6 @@
 """`Application`: settings and routes; the callable that a server gives its exchanges to."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -205,7 +206,8 @@ class Application(ReversibleRouter):
             return RouterRoute(target)
         if callable(target) and not isinstance(target, type):
             route = FunctionRoute(self)
-            route.add(("*",), target)
+            named = tuple(rule.regex.groupindex) if isinstance(rule, URLSpec) else None
+            route.add(("*",), target, path_names=named or None)
             return route
         raise TypeError(
             f"{rule!r}: {target!r} is neither a RequestHandler subclass nor a function, "
@@ -257,18 +259,21 @@ class Application(ReversibleRouter):
             name: For `reverse_url`.
         """
         pattern, converters = from_template(template)
+        names = tuple(re.compile(pattern).groupindex)
 
         def register(function: F) -> F:
-            served: Callable[..., Any] = function
-            if converters:
-                served = _converting(function, converters)
             route = self._templates.get(template)
             if route is None:
                 route = self._templates[template] = FunctionRoute(self)
                 spec = URLSpec(pattern, function, None, name)
                 self._table.add_path(spec.regex, route)
                 self._name(spec)
-            route.add(tuple(method.upper() for method in methods), served)
+            route.add(
+                tuple(method.upper() for method in methods),
+                function,
+                path_names=names,
+                converters=converters,
+            )
             return function
 
         return register
@@ -355,12 +360,3 @@ class HandlerDelegate:
     def serve(self, exchange: Exchange) -> None:
         """Answer the request."""
         self._route.serve(exchange, self._args, self._kwargs)
-
-
-def _converting(function: F, converters: dict[str, Callable[[str], Any]]) -> F:
-    def converted(request: Any, **kwargs: Any) -> Any:
-        for name, convert in converters.items():
-            kwargs[name] = convert(kwargs[name])
-        return function(request, **kwargs)
-
-    return converted  # type: ignore[return-value]  # the same signature

@@ -15,12 +15,16 @@ from eyewall.loop.eager import start_task
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import ProtocolError
 from eyewall.web.handler.errors import HTTPError, reason_phrase
+from eyewall.web.typed.validation import ValidationError
+from eyewall.web.typed.verbs import typed_function
 
 if TYPE_CHECKING:
     from eyewall.web.application import Application
+    from eyewall.web.typed.parameters import Plan
 
 _HTML: Final = {"Content-Type": "text/html; charset=UTF-8"}
 _JSON: Final = {"Content-Type": "application/json; charset=UTF-8"}
+_PROBLEM: Final = {"Content-Type": "application/problem+json"}
 _BYTES: Final = {"Content-Type": "application/octet-stream"}
 _encode_json: Final = msgspec.json.Encoder().encode
 _running: Final[set["asyncio.Task[Any]"]] = set()
@@ -72,14 +76,30 @@ def encode_body(value: Any) -> tuple[bytes, dict[str, str]]:
 class FunctionRoute:
     """Serves requests with functions, one for each method."""
 
-    __slots__ = ("application", "functions")
+    __slots__ = ("application", "functions", "plans", "sources")
 
     def __init__(self, application: "Application") -> None:
         self.application = application
         self.functions: dict[str, Callable[..., Any]] = {}
+        self.sources: dict[str, Callable[..., Any]] = {}
+        """The functions as they were written."""
+        self.plans: dict[str, Plan] = {}
 
-    def add(self, methods: tuple[str, ...], function: Callable[..., Any]) -> None:
+    def add(
+        self,
+        methods: tuple[str, ...],
+        function: Callable[..., Any],
+        *,
+        path_names: tuple[str, ...] | None = None,
+        converters: Mapping[str, Callable[[str], Any]] | None = None,
+    ) -> None:
         """Serve these methods with `function`.
+
+        Args:
+            methods: Their names; "*" for all that have no function.
+            function: Called with the request, and what the path gives.
+            path_names: Parameters that the path gives; None where they have no names.
+            converters: What makes values of the path's text.
 
         Raises:
             ValueError: One of them has a function already.
@@ -87,7 +107,11 @@ class FunctionRoute:
         for method in methods:
             if method in self.functions:
                 raise ValueError(f"{method} has a function already: {self.functions[method]!r}")
-            self.functions[method] = function
+            served, plan = typed_function(function, method, path_names)
+            if plan is not None:
+                self.plans[method] = plan
+            self.sources[method] = function
+            self.functions[method] = _converting(served, converters) if converters else served
 
     def serve(self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]) -> None:
         """Handle one request."""
@@ -181,6 +205,11 @@ class FunctionRoute:
         error: Exception,
         headers: dict[str, str] | None = None,
     ) -> None:
+        if isinstance(error, ValidationError):
+            gen_log.warning("422 %s %s: %.500s", exchange.method, exchange.target, error)
+            if not exchange.responded:
+                self._send(exchange, began, 422, _PROBLEM, _encode_json(error.problem()))
+            return
         if isinstance(error, HTTPError):
             status = error.status_code
             if error.log_message:
@@ -201,3 +230,14 @@ class FunctionRoute:
             page = f"<html><title>{title}</title><body>{title}</body></html>"
         fields = {"Content-Type": kind, **(headers or {})}
         self._send(exchange, began, status, fields, page.encode())
+
+
+def _converting(
+    function: Callable[..., Any], converters: Mapping[str, Callable[[str], Any]]
+) -> Callable[..., Any]:
+    def converted(request: Any, **kwargs: Any) -> Any:
+        for name, convert in converters.items():
+            kwargs[name] = convert(kwargs[name])
+        return function(request, **kwargs)
+
+    return converted

@@ -21,9 +21,12 @@ from eyewall.web.engine import ProtocolError
 from eyewall.web.handler.errors import Finish, HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.response_output import DONE
+from eyewall.web.typed.validation import ValidationError
+from eyewall.web.typed.verbs import typed_verb
 
 if TYPE_CHECKING:
     from eyewall.web.application import Application
+    from eyewall.web.typed.parameters import Plan
 
 # RFC 9110, section 9.2.1, but for TRACE, which nobody serves.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +52,7 @@ class ClassRoute:
         "application",
         "handler_class",
         "kwargs",
+        "plans",
     )
 
     def __init__(
@@ -75,10 +79,13 @@ class ClassRoute:
         self._checks_xsrf = bool(application.settings.get("xsrf_cookies"))
         self._streams = handler_class._stream_request_body
         self._verbs: dict[str, Any] = {}
+        self.plans: dict[str, Plan] = {}
         for method in handler_class.SUPPORTED_METHODS:
             verb = getattr(handler_class, method.lower(), None)
             if verb is not None and verb is not base._unserved:
-                self._verbs[method] = verb
+                self._verbs[method], plan = typed_verb(verb, method)
+                if plan is not None:
+                    self.plans[method] = plan
 
     def serve(  # noqa: C901, PLR0912 - one frame: each call saved is paid by every request
         self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]
@@ -340,6 +347,14 @@ def handle_exception(
     if isinstance(error, Finish):
         if not handler._finished:
             handler.finish(*error.args)
+        return
+    if isinstance(error, ValidationError) and not handler._headers_written:
+        gen_log.warning("422 %s: %.500s", handler._request_summary(), error)
+        handler.clear()
+        handler.set_status(422)
+        handler.write(error.problem())
+        handler.set_header("Content-Type", "application/problem+json")
+        handler.finish()
         return
     exc_info = (type(error), error, error.__traceback__)
     try:
