@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from eyewall.base.log import access_log, gen_log
@@ -26,6 +26,7 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
+from eyewall.web.typed.routes import add_openapi
 
 if TYPE_CHECKING:
     from eyewall.web.handler.response_output import Transform
@@ -83,7 +84,10 @@ class Application(ReversibleRouter):
         if default is ErrorHandler and not arguments:
             arguments = {"status_code": 404}
         self._default = ClassRoute(self, default, arguments)
+        self._paths: list[tuple[re.Pattern[str], Route]] = []
         self._table: RouteTable[Route] = self._make_table(handlers or ())
+        if openapi := settings.get("openapi"):
+            add_openapi(self, {} if openapi is True else dict(openapi))
 
     def __call__(self, exchange: Exchange) -> None:
         """Serve a request whose head has come."""
@@ -191,10 +195,22 @@ class Application(ReversibleRouter):
         if isinstance(target, list | tuple):
             table.add(rule.matcher, None, self._make_table(target))
         elif isinstance(rule, URLSpec):
-            table.add_path(rule.regex, self._route(rule))
+            route = self._route(rule)
+            table.add_path(rule.regex, route)
+            self._paths.append((rule.regex, route))
         else:
             table.add(rule.matcher, self._route(rule))
         self._name(rule)
+
+    def paths(self) -> "Iterator[tuple[re.Pattern[str], Route]]":
+        """The patterns of all paths and what serves them, in order; for documents of them."""
+        return iter(self._paths)
+
+    def add_hidden(self, path: str, function: Callable[..., Any]) -> None:
+        """Serve GET of a path with a function, and leave it out of `paths`."""
+        route = FunctionRoute(self)
+        route.add(("GET",), function)
+        self._table.add_path(re.compile(f"{re.escape(path)}$"), route)
 
     def _route(self, rule: Rule) -> "Route":
         target = rule.target
@@ -267,6 +283,7 @@ class Application(ReversibleRouter):
                 route = self._templates[template] = FunctionRoute(self)
                 spec = URLSpec(pattern, function, None, name)
                 self._table.add_path(spec.regex, route)
+                self._paths.append((spec.regex, route))
                 self._name(spec)
             route.add(
                 tuple(method.upper() for method in methods),

@@ -53,6 +53,7 @@ class ClassRoute:
         "handler_class",
         "kwargs",
         "plans",
+        "sources",
     )
 
     def __init__(
@@ -80,10 +81,12 @@ class ClassRoute:
         self._streams = handler_class._stream_request_body
         self._verbs: dict[str, Any] = {}
         self.plans: dict[str, Plan] = {}
+        self.sources: dict[str, Any] = {}
         for method in handler_class.SUPPORTED_METHODS:
             verb = getattr(handler_class, method.lower(), None)
             if verb is not None and verb is not base._unserved:
                 self._verbs[method], plan = typed_verb(verb, method)
+                self.sources[method] = verb
                 if plan is not None:
                     self.plans[method] = plan
 
