@@ -321,6 +321,16 @@ class Exchange:
 def escape_html(text: str) -> str:
     """`&`, `<`, `>`, `"` and `'` as character references."""
 
+def escape_value(value: object) -> str:
+    """A value as text that may stand in HTML; what has `__html__` says itself what may."""
+
+def text_of(value: object) -> str:
+    """A value as text: bytes are UTF-8, everything else is what `str` makes of it.
+
+    Raises:
+        UnicodeDecodeError: Bytes that are no UTF-8.
+    """
+
 def etag(body: bytes) -> str:
     """A strong entity tag: the SHA-1 of `body` in double quotes."""
 

@@ -23,7 +23,7 @@ mod _engine {
     #[pymodule_export]
     use super::forms::{find_cookie, find_field, parse_cookie, parse_form};
     #[pymodule_export]
-    use super::functions::{escape_html, etag};
+    use super::functions::{escape_html, escape_value, etag, text_of};
     #[pymodule_export]
     use super::reactor::Reactor;
     #[pymodule_export]

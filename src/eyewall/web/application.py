@@ -27,9 +27,11 @@ from eyewall.web.routing.rules import (
 )
 from eyewall.web.routing.table import RouteTable
 from eyewall.web.typed.routes import add_openapi
+from eyewall.web.ui_modules import collect_methods, collect_modules
 
 if TYPE_CHECKING:
     from eyewall.web.handler.response_output import Transform
+    from eyewall.web.templates.loader import BaseLoader
 
     Route = ClassRoute | FunctionRoute | RouterRoute | MountRoute
 
@@ -71,6 +73,9 @@ class Application(ReversibleRouter):
         self.default_host = default_host
         self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
         self.default_headers = {"Content-Type": "text/html; charset=UTF-8"}
+        self.ui_modules = collect_modules(settings.get("ui_modules"))
+        self.ui_methods = collect_methods(settings.get("ui_methods"))
+        self.template_loaders: dict[Any, BaseLoader] = {}
         self.background = Background()
         self._named: dict[str, Rule] = {}
         self._templates: dict[str, FunctionRoute] = {}

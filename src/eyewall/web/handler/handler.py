@@ -9,7 +9,7 @@ from eyewall.base.log import app_log, gen_log
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
 from eyewall.web.handler.errors import HTTPError, reason_phrase
-from eyewall.web.handler.identity import Identity
+from eyewall.web.handler.rendering import Rendering
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RequestHandler(Identity):
+class RequestHandler(Rendering):
     """Handles one request: define the methods of the verbs that you serve.
 
     Override `initialize`, `prepare`, the verbs, `on_finish`, `on_connection_close`,

@@ -1,0 +1,194 @@
+"""Parts of pages that bring their own scripts and styles: UI modules."""
+
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base.escape import utf8
+from eyewall.web.engine import escape_html
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
+    from eyewall.web.handler.handler import RequestHandler
+
+
+class UIModule:
+    """A part of a page, put in by `{% module Name(...) %}`; define `render`.
+
+    Args:
+        handler: The handler whose page it is.
+
+    Example:
+        >>> class Entry(UIModule):
+        ...     def render(self, entry):
+        ...         return self.render_string("entry.html", entry=entry)
+        ...     def embedded_css(self):
+        ...         return ".entry { margin: 1em }"
+    """
+
+    def __init__(self, handler: "RequestHandler") -> None:
+        self.handler = handler
+
+    @property
+    def request(self) -> "HTTPServerRequest":
+        """The request."""
+        return self.handler.request
+
+    @property
+    def ui(self) -> Any:
+        """The handler's modules and methods."""
+        return self.handler.ui
+
+    @property
+    def locale(self) -> Any:
+        """The handler's locale."""
+        return self.handler.locale
+
+    @property
+    def current_user(self) -> Any:
+        """Whom the request comes from."""
+        return self.handler.current_user
+
+    def render(self, *args: Any, **kwargs: Any) -> str | bytes:
+        """The part's HTML."""
+        raise NotImplementedError(f"{type(self).__name__} must define render()")
+
+    def embedded_javascript(self) -> str | None:
+        """A script that goes to the end of the page, once."""
+        return None
+
+    def javascript_files(self) -> str | Iterable[str] | None:
+        """Addresses of scripts, or paths below `static_path`."""
+        return None
+
+    def embedded_css(self) -> str | None:
+        """Style that goes into the page's head, once."""
+        return None
+
+    def css_files(self) -> str | Iterable[str] | None:
+        """Addresses of style sheets, or paths below `static_path`."""
+        return None
+
+    def html_head(self) -> str | None:
+        """HTML for the end of the head."""
+        return None
+
+    def html_body(self) -> str | None:
+        """HTML for the end of the body."""
+        return None
+
+    def render_string(self, path: str, **kwargs: Any) -> bytes:
+        """A template, rendered with the handler's names."""
+        return self.handler.render_string(path, **kwargs)
+
+
+class ModuleNamespace:
+    """The modules and methods of one handler: `modules.Entry(...)`.
+
+    Args:
+        handler: The handler.
+        modules: Module classes by name.
+    """
+
+    def __init__(self, handler: "RequestHandler", modules: Mapping[str, type[UIModule]]) -> None:
+        self._handler = handler
+        self._modules = modules
+        self.active: dict[str, UIModule] = {}
+        """Those that this page has used."""
+
+    def __getitem__(self, name: str) -> Callable[..., str | bytes]:
+        module = self.active.get(name)
+        if module is None:
+            module = self.active[name] = self._modules[name](self._handler)
+        return module.render
+
+    def __getattr__(self, name: str) -> Callable[..., str | bytes]:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"there is no UI module {name!r}") from None
+
+
+def collect_modules(given: Any) -> dict[str, type[UIModule]]:
+    """UI modules from a dict, a Python module, or a list of them."""
+    return {
+        name: value
+        for name, value in _members(given)
+        if isinstance(value, type) and issubclass(value, UIModule)
+    }
+
+
+def collect_methods(given: Any) -> dict[str, Callable[..., Any]]:
+    """UI methods, functions of the handler, from a dict, a Python module, or a list of them."""
+    return {
+        name: value
+        for name, value in _members(given)
+        if callable(value)
+        and not isinstance(value, type)
+        and not name.startswith("_")
+        and name[:1].lower() == name[:1]
+    }
+
+
+def _members(given: Any) -> Iterable[tuple[str, Any]]:
+    if given is None:
+        return
+    if isinstance(given, types.ModuleType):
+        yield from vars(given).items()
+    elif isinstance(given, Mapping):
+        yield from given.items()
+    elif isinstance(given, list | tuple):
+        for each in given:
+            yield from _members(each)
+    else:
+        raise TypeError(
+            f"UI modules and methods come from a dict, a module or a list, not {given!r}"
+        )
+
+
+def insert_resources(
+    page: bytes, modules: Iterable[UIModule], static_url: Callable[[str], str]
+) -> bytes:
+    """A page with what its modules bring: styles before `</head>`, scripts before `</body>`."""
+    active = list(modules)
+    head = [_link(url) for url in _urls(active, "css_files", static_url)]
+    styles = [style for module in active if (style := module.embedded_css())]
+    if styles:
+        head.append('<style type="text/css">\n' + "\n".join(styles) + "\n</style>")
+    head += [text for module in active if (text := module.html_head())]
+    body = [_script(url) for url in _urls(active, "javascript_files", static_url)]
+    scripts = [script for module in active if (script := module.embedded_javascript())]
+    if scripts:
+        joined = "\n".join(scripts)
+        body.append(f'<script type="text/javascript">\n//<![CDATA[\n{joined}\n//]]>\n</script>')
+    body += [text for module in active if (text := module.html_body())]
+    page = _insert(page, b"</head>", head, last=False)
+    return _insert(page, b"</body>", body, last=True)
+
+
+def _insert(page: bytes, tag: bytes, parts: list[str], *, last: bool) -> bytes:
+    if not parts:
+        return page
+    at = page.rfind(tag) if last else page.find(tag)
+    if at < 0:
+        return page
+    text = utf8("\n".join(parts)) or b""
+    return page[:at] + text + b"\n" + page[at:]
+
+
+def _urls(modules: list[UIModule], which: str, static_url: Callable[[str], str]) -> Iterable[str]:
+    seen: dict[str, None] = {}
+    for module in modules:
+        files = getattr(module, which)()
+        for path in [files] if isinstance(files, str) else files or ():
+            absolute = path.startswith(("/", "http:", "https:"))
+            seen.setdefault(path if absolute else static_url(path))
+    return seen
+
+
+def _link(url: str) -> str:
+    return f'<link href="{escape_html(url)}" type="text/css" rel="stylesheet"/>'
+
+
+def _script(url: str) -> str:
+    return f'<script src="{escape_html(url)}" type="text/javascript"></script>'
