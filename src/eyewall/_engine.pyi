@@ -26,7 +26,13 @@ __all__ = [
     "TLSConfig",
     "__version__",
     "escape_html",
+    "escape_value",
     "etag",
+    "find_cookie",
+    "find_field",
+    "parse_cookie",
+    "parse_form",
+    "text_of",
 ]
 
 __version__: Final[str]

@@ -1,8 +1,8 @@
 """The web framework: applications, routes, handlers."""
 
 from eyewall.web.application import Application
+from eyewall.web.errors import Finish, HTTPError, MissingArgumentError
 from eyewall.web.functions import Response
-from eyewall.web.handler.errors import Finish, HTTPError, MissingArgumentError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.stock import ErrorHandler, RedirectHandler
 from eyewall.web.routing.rules import URLSpec, url

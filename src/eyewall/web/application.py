@@ -14,6 +14,7 @@ from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
 from eyewall.web.handler.stock import ErrorHandler
+from eyewall.web.openapi import add_openapi
 from eyewall.web.routing.mount import Mount, MountRoute
 from eyewall.web.routing.router import ReversibleRouter, Router, RouterRoute
 from eyewall.web.routing.rules import (
@@ -26,7 +27,6 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
-from eyewall.web.typed.routes import add_openapi
 from eyewall.web.ui_modules import collect_methods, collect_modules
 
 if TYPE_CHECKING:

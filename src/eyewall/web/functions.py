@@ -14,7 +14,7 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.loop.eager import start_task
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import ProtocolError
-from eyewall.web.handler.errors import HTTPError, reason_phrase
+from eyewall.web.errors import HTTPError, reason_phrase
 from eyewall.web.typed.validation import ValidationError
 from eyewall.web.typed.verbs import typed_function
 

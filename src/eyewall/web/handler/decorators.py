@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from eyewall.web.handler.errors import HTTPError
+from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
 
 Method = Callable[..., Any]

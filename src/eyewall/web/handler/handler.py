@@ -8,7 +8,7 @@ from eyewall.base.lazy import lazy
 from eyewall.base.log import app_log, gen_log
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
-from eyewall.web.handler.errors import HTTPError, reason_phrase
+from eyewall.web.errors import HTTPError, reason_phrase
 from eyewall.web.handler.rendering import Rendering
 
 if TYPE_CHECKING:

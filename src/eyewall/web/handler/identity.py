@@ -9,7 +9,7 @@ from eyewall.base.signing import (
     get_signature_key_version,
 )
 from eyewall.web.engine import escape_html
-from eyewall.web.handler.errors import HTTPError
+from eyewall.web.errors import HTTPError
 from eyewall.web.handler.response_output import ResponseOutput
 from eyewall.web.xsrf import Token, decode_token, encode_token, new_token, same_token
 

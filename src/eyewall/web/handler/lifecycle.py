@@ -18,7 +18,7 @@ from eyewall.base.log import gen_log
 from eyewall.http.exchange import Exchange
 from eyewall.loop.eager import start_task
 from eyewall.web.engine import ProtocolError
-from eyewall.web.handler.errors import Finish, HTTPError
+from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.response_output import DONE
 from eyewall.web.typed.validation import ValidationError

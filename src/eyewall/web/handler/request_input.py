@@ -8,7 +8,7 @@ from eyewall.http.cookies import CookieValue, find_cookie
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError, find_field
 from eyewall.http.request import HTTPServerRequest
-from eyewall.web.handler.errors import HTTPError, MissingArgumentError
+from eyewall.web.errors import HTTPError, MissingArgumentError
 
 if TYPE_CHECKING:
     from eyewall.web.application import Application

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eyewall.web.handler.errors import HTTPError
+from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
 
 

@@ -198,7 +198,7 @@ class File:
         Raises:
             ParseError: They extend each other in a circle.
         """
-        files = [self]
+        files: list[File] = [self]
         while (parent := files[-1].extends) is not None:
             if any(parent is known for known in files):
                 raise ParseError(f"{parent.name} extends itself", self.name, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, final, get_origin, get_type_hints
 import msgspec
 
 from eyewall.base.log import gen_log
-from eyewall.web.handler.errors import HTTPError
+from eyewall.web.errors import HTTPError
 from eyewall.web.typed.validation import (
     FieldError,
     ValidationError,

@@ -71,7 +71,7 @@ def add_openapi(application: "Application", info: dict[str, Any]) -> None:
             made.append(msgspec.json.encode(document(operations(application), info)))
         return Response(made[0], headers={"Content-Type": "application/json"})
 
-    page = files("eyewall.web.typed").joinpath("page.html").read_bytes()
+    page = files("eyewall.web").joinpath("openapi.html").read_bytes()
 
     def show_page(_: "HTTPServerRequest") -> Response:
         return Response(page, headers={"Content-Type": "text/html; charset=UTF-8"})

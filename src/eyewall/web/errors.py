@@ -30,7 +30,7 @@ class HTTPError(Exception):
         >>> raise HTTPError(404, "no user %d", 7)
         Traceback (most recent call last):
         ...
-        eyewall.web.handler.errors.HTTPError: HTTP 404: Not Found (no user 7)
+        eyewall.web.errors.HTTPError: HTTP 404: Not Found (no user 7)
     """
 
     def __init__(
