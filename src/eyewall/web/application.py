@@ -27,6 +27,7 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
+from eyewall.web.static.handler import StaticFileHandler
 from eyewall.web.ui_modules import collect_methods, collect_modules
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Application(ReversibleRouter):
             arguments = {"status_code": 404}
         self._default = ClassRoute(self, default, arguments)
         self._paths: list[tuple[re.Pattern[str], Route]] = []
-        self._table: RouteTable[Route] = self._make_table(handlers or ())
+        handlers = [*_static_rules(settings), *(handlers or ())]
+        self._table: RouteTable[Route] = self._make_table(handlers)
         if openapi := settings.get("openapi"):
             add_openapi(self, {} if openapi is True else dict(openapi))
 
@@ -382,3 +384,15 @@ class HandlerDelegate:
     def serve(self, exchange: Exchange) -> None:
         """Answer the request."""
         self._route.serve(exchange, self._args, self._kwargs)
+
+
+def _static_rules(settings: dict[str, Any]) -> list[Any]:
+    """The routes of the setting `static_path`, before all others."""
+    settings.setdefault("static_handler_class", StaticFileHandler)
+    if not settings.get("static_path"):
+        return []
+    handler = settings["static_handler_class"]
+    arguments = {"path": settings["static_path"], **settings.get("static_handler_args", {})}
+    prefix = re.escape(settings.setdefault("static_url_prefix", "/static/"))
+    paths = [f"{prefix}(.*)", r"/(favicon\.ico)", r"/(robots\.txt)"]
+    return [(path, handler, arguments) for path in paths]

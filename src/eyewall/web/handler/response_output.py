@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 from eyewall.base.escape import json_bytes
 from eyewall.http.cookies import format_set_cookie
 from eyewall.http.dates import format_date
+from eyewall.http.etag import matches_weakly
 from eyewall.http.headers import HTTPHeaders, check_name, check_value, normalize_name
 from eyewall.web.engine import StreamClosedError, etag
 from eyewall.web.handler.request_input import RequestInput
@@ -289,7 +290,7 @@ class ResponseOutput(RequestInput):
                     if tag is not None:
                         headers["Etag"] = tag
                         if_none = exchange.header("If-None-Match")
-                        if if_none is not None and _matches(if_none, tag):
+                        if if_none is not None and matches_weakly(if_none, tag):
                             status = self._not_modified()
                             body = b""
             elif status in {204, 304} or status < 200:
@@ -361,7 +362,7 @@ class ResponseOutput(RequestInput):
         """Whether the client's `If-None-Match` names the answer's tag (weak comparison)."""
         tag = self._headers.get("Etag")
         if_none = self.exchange.header("If-None-Match")
-        return bool(tag and if_none and _matches(if_none, tag))
+        return bool(tag and if_none and matches_weakly(if_none, tag))
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
         """Answer with a redirect to `url`, which may be relative.
@@ -411,11 +412,3 @@ def _header_value(value: str | bytes | int | datetime.datetime) -> str:
         raise TypeError(f"a header's value is text, bytes, int or datetime, not {value!r}")
     check_value(text)
     return text
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """Weak comparison with a list of tags (RFC 9110, section 13.1.2)."""
-    if if_none_match.strip() == "*":
-        return True
-    bare = tag.removeprefix("W/")
-    return any(item.strip().removeprefix("W/") == bare for item in if_none_match.split(","))

@@ -1,0 +1,5 @@
+"""Static files."""
+
+from eyewall.web.static.handler import StaticFileHandler
+
+__all__ = ["StaticFileHandler"]
