@@ -2,7 +2,9 @@
 
 import contextlib
 import hashlib
+import os
 import threading
+import time
 from collections import OrderedDict
 from typing import Final, NamedTuple, final
 
@@ -60,6 +62,35 @@ class Bounded:
             self._held = 0
 
 
+@final
+class Answer:
+    """A whole answer as it was sent, and the state of the file that it came from."""
+
+    __slots__ = ("_inode", "_mtime_ns", "_path", "_size", "_until", "body", "headers")
+
+    def __init__(self, key: Key, headers: dict[str, str], body: bytes) -> None:
+        self._path, self._mtime_ns, self._size, self._inode = key
+        self.headers = headers
+        self.body = body
+        self._until = time.monotonic() + ANSWER_S
+
+    def is_current(self) -> bool:
+        """Whether the file is the same, and links and siblings were looked at lately."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return False
+        return (
+            found.st_mtime_ns == self._mtime_ns
+            and found.st_size == self._size
+            and found.st_ino == self._inode
+            and time.monotonic() < self._until
+        )
+
+
+ANSWER_S: Final = 1.0
+ANSWERS: Final[dict[object, Answer]] = {}
+MOST_ANSWERS: Final = 10_000
 CONTENTS: Final = Bounded(64 * 1024 * 1024, 2 * 1024 * 1024)
 HASHES: Final = Bounded(4 * 1024 * 1024, 1024)
 

@@ -14,11 +14,22 @@ from eyewall.http.etag import Outcome, evaluate, range_applies
 from eyewall.http.ranges import ByteRange, Unsatisfiable, content_range, parse_range
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
-from eyewall.web.static.cache import CONTENTS, HASHES, Key, hash_of
+from eyewall.web.static.cache import (
+    ANSWERS,
+    CONTENTS,
+    HASHES,
+    MOST_ANSWERS,
+    Answer,
+    Key,
+    hash_of,
+)
 from eyewall.web.static.paths import OutsideError, folder_redirect, is_inside, resolve
 
 _PIECE: Final = 256 * 1024
 _TEXT: Final = {"application/javascript", "application/json", "application/xml", "image/svg+xml"}
+_CONDITIONS: Final = (
+    "Range", "If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since",
+)  # fmt: skip
 _SIBLINGS: Final = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
 
 
@@ -49,6 +60,16 @@ class StaticFileHandler(RequestHandler):
     root: str
     path: str
     absolute_path: str
+    # Whether nothing but attributes was changed: then answers can be kept.
+    _is_plain: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._is_plain = not any(
+            callable(value) or isinstance(value, classmethod | property)
+            for each in cls.__mro__[: cls.__mro__.index(StaticFileHandler)]
+            for value in vars(each).values()
+        )
 
     def initialize(self, path: str | os.PathLike[str], default_filename: str | None = None) -> None:  # type: ignore[override]  # the route's arguments
         """Set the folder, and the file that stands for a folder, such as "index.html"."""
@@ -61,6 +82,15 @@ class StaticFileHandler(RequestHandler):
 
     def get(self, path: str, include_body: bool = True) -> Any:
         """Answer with the file, or with the part that was asked for."""
+        kept = None
+        if include_body and self._is_plain and self._wants_all():
+            header = self.exchange.header("Accept-Encoding")
+            kept = (type(self), self.root, self.default_filename, path, self.exchange.query, header)
+            answer = ANSWERS.get(kept)
+            if answer is not None and answer.is_current():
+                self._headers = answer.headers.copy()
+                return self.finish(answer.body)
+        self._kept = kept
         self.path = self.parse_url_path(path)
         absolute = self.get_absolute_path(self.root, self.path)
         checked = self.validate_absolute_path(self.root, absolute)
@@ -89,6 +119,11 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Range", content_range(part, size))
         return self._send(part or ByteRange(0, size), size, include_body=include_body)
 
+    def _wants_all(self) -> bool:
+        """Whether there are neither conditions nor ranges."""
+        header = self.exchange.header
+        return all(header(name) is None for name in _CONDITIONS)
+
     def _part(self, size: int, tag: str | None) -> ByteRange | Unsatisfiable | None:
         field = self.exchange.header("Range")
         if field is None or self.exchange.method != "GET":
@@ -113,6 +148,10 @@ class StaticFileHandler(RequestHandler):
             return self._stream(content)
         if size <= CONTENTS.largest:
             content = self._content()
+            if self._kept is not None and len(content) == size:
+                if len(ANSWERS) >= MOST_ANSWERS:
+                    ANSWERS.clear()
+                ANSWERS[self._kept] = Answer(self._key, self._headers.copy(), content)
             return self.finish(content if whole else content[part.start : part.end])
         return self._stream(self.get_content(self._file, part.start, part.end))
 
@@ -314,6 +353,7 @@ class StaticFileHandler(RequestHandler):
     @classmethod
     def reset(cls) -> None:
         """Forget all contents and versions."""
+        ANSWERS.clear()
         CONTENTS.clear()
         HASHES.clear()
 
