@@ -43,6 +43,7 @@ class RequestHandler(Rendering):
 
     _auto_finish: bool = True
     _stream_request_body: bool = False
+    _has_session: bool = False
     _logged_at: float = 0.0
 
     def __init__(
@@ -68,6 +69,9 @@ class RequestHandler(Rendering):
 
     def prepare(self) -> Awaitable[None] | None:
         """Called before the verb; may be async, and may finish the request."""
+
+    async def load_session(self) -> None:
+        """Called before `prepare` in handlers that have a session; see `SessionMixin`."""
 
     def on_finish(self) -> None:
         """Called after the answer was sent."""

@@ -40,6 +40,7 @@ class ClassRoute:
         "_checks_xsrf",
         "_closes",
         "_default_headers",
+        "_has_session",
         "_headers",
         "_initializes",
         "_inlines",
@@ -71,7 +72,8 @@ class ClassRoute:
         )
         self._initializes = bool(kwargs) or handler_class.initialize is not base.initialize
         self._default_headers = handler_class.set_default_headers is not base.set_default_headers
-        self._prepares = handler_class.prepare is not base.prepare
+        self._has_session = handler_class._has_session
+        self._prepares = handler_class.prepare is not base.prepare or self._has_session
         self._closes = handler_class.on_connection_close is not base.on_connection_close
         self._own_etag = handler_class.compute_etag is not base.compute_etag
         self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
@@ -195,6 +197,8 @@ class ClassRoute:
     def _prepare(self, handler: RequestHandler, verb: Any) -> None:
         if self._checks_xsrf and handler.exchange.method not in _SAFE:
             handler.check_xsrf_cookie()
+        if self._has_session:
+            return self._start(handler, self._run_prepared(handler, handler.load_session(), verb))
         waiting = handler.prepare()
         if waiting is not None:
             return self._start(handler, self._run_prepared(handler, waiting, verb))
@@ -241,6 +245,9 @@ class ClassRoute:
     ) -> None:
         try:
             await waiting
+            # What was waited for may have been the session, which comes before `prepare`.
+            if self._has_session and (waiting_too := handler.prepare()) is not None:
+                await waiting_too
             if handler._finished:
                 return
             result = verb(handler, *handler.path_args, **handler.path_kwargs)
@@ -258,6 +265,8 @@ class ClassRoute:
             if self._checks_xsrf:
                 # The form has not come yet; its token can only be in a header.
                 handler.check_xsrf_cookie()
+            if self._has_session:
+                await handler.load_session()
             if (waiting := handler.prepare()) is not None:
                 await waiting
             while not handler._finished:

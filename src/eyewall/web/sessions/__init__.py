@@ -1,0 +1,6 @@
+"""Sessions: what is remembered of a browser between its requests."""
+
+from eyewall.web.sessions.session import Session, SessionMixin
+from eyewall.web.sessions.stores import CookieStore, MemoryStore, SessionStore
+
+__all__ = ["CookieStore", "MemoryStore", "Session", "SessionMixin", "SessionStore"]
