@@ -1,5 +1,7 @@
 """Fields of negotiation and coded bodies: whatever comes, an answer of the right kind."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +66,7 @@ def test_a_body_comes_back_however_it_is_cut(coding, body, cuts, flushing):
     places = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
     out, into = encoder(coding), decoder(coding, len(body))
     got = b""
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         coded = out.compress(body[start:end]) + (out.flush() if flushing else b"")
         got += into.decompress(coded)
         assert not flushing or got == body[:end]
