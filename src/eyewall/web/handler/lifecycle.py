@@ -154,7 +154,7 @@ class ClassRoute:
             if isinstance(body, Exception):
                 body_failed(handler, body)
                 return
-            handler._request_body = body
+            handler._receive(body)
             self._start_verb(handler, verb)
 
         try:
@@ -163,7 +163,7 @@ class ClassRoute:
             body_failed(handler, exc)
             return
         if body is not None:
-            handler._request_body = body
+            handler._receive(body)
             self._start_verb(handler, verb)
 
     def _start_verb(self, handler: RequestHandler, verb: Any) -> None:

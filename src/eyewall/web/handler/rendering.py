@@ -8,6 +8,7 @@ from typing import Any
 
 from eyewall.base.lazy import lazy
 from eyewall.web.handler.identity import Identity
+from eyewall.web.locale import Locale, parse_accept_language
 from eyewall.web.templates.loader import BaseLoader, Loader
 from eyewall.web.ui_modules import ModuleNamespace, insert_resources
 
@@ -50,18 +51,26 @@ class Rendering(Identity):
         return call
 
     @lazy
-    def locale(self) -> Any:
+    def locale(self) -> Locale:
         """The language of the answer: the user's, or the browser's."""
         return self.get_user_locale() or self.get_browser_locale()
 
-    def get_user_locale(self) -> Any:
+    def get_user_locale(self) -> Locale | None:
         """Override it to say which language the user has chosen; None for the browser's."""
         return None
 
-    def get_browser_locale(self, default: str = "en_US") -> Any:
-        """The language that the browser asks for; the default where locales are not loaded."""
-        del default
-        return None
+    def get_browser_locale(self, default: str = "en_US") -> Locale:
+        """The language that the browser asks for, among those that there are.
+
+        Args:
+            default: What is tried where the browser says nothing that there is.
+        """
+        field = self.exchange.header("Accept-Language")
+        if field is not None:
+            codes = [code for code, _ in parse_accept_language(field)]
+            if codes:
+                return Locale.get_closest(*codes)
+        return Locale.get_closest(default)
 
     def get_template_path(self) -> str | None:
         """The folder of the templates; None for that of the handler's own file."""
@@ -94,8 +103,8 @@ class Rendering(Identity):
             "request": self.request,
             "current_user": self.current_user,
             "locale": self.locale,
-            "_": self._translate,
-            "pgettext": self._pgettext,
+            "_": self.locale.translate,
+            "pgettext": self.locale.pgettext,
             "static_url": self.static_url,
             "xsrf_form_html": self.xsrf_form_html,
             "reverse_url": self.application.reverse_url,
@@ -105,14 +114,6 @@ class Rendering(Identity):
         for name, method in self.application.ui_methods.items():
             names[name] = self._bound(method)
         return names
-
-    def _translate(self, message: str, *args: Any) -> str:
-        return message if self.locale is None else str(self.locale.translate(message, *args))
-
-    def _pgettext(self, context: str, message: str, *args: Any) -> str:
-        if self.locale is None:
-            return message
-        return str(self.locale.pgettext(context, message, *args))
 
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
         """A template, with these names and those of `get_template_namespace`."""

@@ -40,6 +40,12 @@ class RequestInput:
         self._has_request = True
         return HTTPServerRequest(self.exchange, self._request_body)
 
+    def _receive(self, body: bytes) -> None:
+        """Note the body, also for those who have looked at the request before it came."""
+        self._request_body = body
+        if self._has_request:
+            self.request.body = body
+
     def get_argument(
         self,
         name: str,
