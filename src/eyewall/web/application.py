@@ -10,6 +10,7 @@ from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer
 from eyewall.web.background import Background
+from eyewall.web.compression import Compression
 from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
@@ -73,6 +74,9 @@ class Application(ReversibleRouter):
         self.settings = settings
         self.default_host = default_host
         self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
+        compression = Compression.from_setting(settings.get("compress_response"))
+        if compression is not None:
+            self.transforms.append(compression)
         self.default_headers = {"Content-Type": "text/html; charset=UTF-8"}
         self.ui_modules = collect_modules(settings.get("ui_modules"))
         self.ui_methods = collect_methods(settings.get("ui_methods"))
