@@ -248,3 +248,15 @@ def test_an_answer_outside_of_class_handlers_is_compressed_in_one_call():
     assert chosen.coding == "gzip"
     assert policy.choose("gzip", "text/plain", 100, {}) is None
     assert policy.choose("br", "text/plain", None, {}) is None
+
+
+def test_the_setting_compresses_classes_and_functions(run):
+    class Page(RequestHandler):
+        get = page
+
+    routes = [("/", Page), ("/f", lambda request: PAGE.decode())]
+    app = Application(routes, compress_response=True, access_log=False)
+    for target in ("/", "/f"):
+        _, headers, body = ask(run, app, target, headers=GZIP)
+        assert headers["content-encoding"] == "gzip"
+        assert decode("gzip", body, len(PAGE)) == PAGE

@@ -11,6 +11,7 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer
 from eyewall.web.background import Background
 from eyewall.web.compression import Compression
+from eyewall.web.cors import Cors
 from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
@@ -28,6 +29,7 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
+from eyewall.web.secure_headers import HSTS, secure_headers
 from eyewall.web.static.handler import StaticFileHandler
 from eyewall.web.ui_modules import collect_methods, collect_modules
 
@@ -74,10 +76,15 @@ class Application(ReversibleRouter):
         self.settings = settings
         self.default_host = default_host
         self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
-        compression = Compression.from_setting(settings.get("compress_response"))
-        if compression is not None:
-            self.transforms.append(compression)
-        self.default_headers = {"Content-Type": "text/html; charset=UTF-8"}
+        self.compression = Compression.from_setting(
+            settings.get("compress_response", settings.get("gzip"))
+        )
+        if self.compression is not None:
+            self.transforms.append(self.compression)
+        secure, self.hsts = secure_headers(settings.get("secure_headers"))
+        self.cors = Cors.from_setting(settings.get("cors"))
+        self.adds_headers = bool(secure or self.cors)
+        self.default_headers = {"Content-Type": "text/html; charset=UTF-8", **secure}
         self.ui_modules = collect_modules(settings.get("ui_modules"))
         self.ui_methods = collect_methods(settings.get("ui_methods"))
         self.template_loaders: dict[Any, BaseLoader] = {}
@@ -190,6 +197,15 @@ class Application(ReversibleRouter):
         """
         route = ClassRoute(self, target_class, target_kwargs or {})
         return HandlerDelegate(route, tuple(path_args), path_kwargs or {})
+
+    def headers_for(self, exchange: Exchange) -> dict[str, str]:
+        """The headers that an answer begins with."""
+        headers = self.default_headers.copy()
+        if self.hsts is not None and exchange.scheme == "https":
+            headers[HSTS] = self.hsts
+        if self.cors is not None:
+            headers.update(self.cors.answer_headers(exchange))
+        return headers
 
     def add_transform(self, transform_class: "Callable[[HTTPServerRequest], Transform]") -> None:
         """Add an output transform for class handlers; it is called with each request."""

@@ -115,6 +115,8 @@ class FunctionRoute:
 
     def serve(self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]) -> None:
         """Handle one request."""
+        if self.application.cors is not None and self.application.cors.preflight(exchange):
+            return None
         began = time.monotonic() if self.application.logs_requests else 0.0
         method = exchange.method
         functions = self.functions
@@ -186,6 +188,12 @@ class FunctionRoute:
     def _send(
         self, exchange: Exchange, began: float, status: int, headers: dict[str, str], body: bytes
     ) -> None:
+        application = self.application
+        if application.adds_headers:
+            headers = {**application.headers_for(exchange), **headers}
+        if application.compression is not None:
+            accepts = exchange.header("Accept-Encoding")
+            headers, body = application.compression.whole(accepts, status, headers, body)
         exchange.respond(status, headers, body)
         if self.application.logs_requests:
             self.application.log_exchange(exchange, status, time.monotonic() - began)

@@ -39,6 +39,7 @@ class ClassRoute:
     __slots__ = (
         "_checks_xsrf",
         "_closes",
+        "_cors",
         "_default_headers",
         "_has_session",
         "_headers",
@@ -77,8 +78,11 @@ class ClassRoute:
         self._closes = handler_class.on_connection_close is not base.on_connection_close
         self._own_etag = handler_class.compute_etag is not base.compute_etag
         self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
-        self._headers = application.default_headers
+        # Where they differ from request to request, they are asked for.
+        differ = application.hsts is not None or application.cors is not None
+        self._headers = None if differ else application.default_headers
         self._transforms = application.transforms
+        self._cors = application.cors
         self._checks_xsrf = bool(application.settings.get("xsrf_cookies"))
         self._streams = handler_class._stream_request_body
         self._verbs: dict[str, Any] = {}
@@ -92,17 +96,23 @@ class ClassRoute:
                 if plan is not None:
                     self.plans[method] = plan
 
-    def serve(  # noqa: C901, PLR0912 - one frame: each call saved is paid by every request
+    def serve(  # noqa: C901, PLR0912, PLR0915 - one frame: each call saved is paid by every request
         self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]
     ) -> None:
         """Handle one request."""
+        if self._cors is not None and self._cors.preflight(exchange):
+            return None
         handler_class = self.handler_class
         if self._inlines:
             # The same as __init__ does, without its calls.
             handler = handler_class.__new__(handler_class)
             handler.application = self.application
             handler.exchange = exchange
-            handler._headers = self._headers.copy()
+            handler._headers = (
+                self._headers.copy()
+                if self._headers is not None
+                else self.application.headers_for(exchange)
+            )
         else:
             handler = handler_class(self.application, exchange, **self.kwargs)
         if args or kwargs:

@@ -65,7 +65,7 @@ class ResponseOutput(RequestInput):
         """Forget the status, the headers and the body so far."""
         self._status_code = 200
         self._reason = None
-        self._headers = self.application.default_headers.copy()
+        self._headers = self.application.headers_for(self.exchange)
         self._more_headers = None
         self._chunk = b""
         self._chunks = None
