@@ -1,13 +1,15 @@
 """`HTTPServerRequest`: a request in Tornado's terms, made from an exchange as it is asked for."""
 
 import time
-from typing import Any, final
+from typing import final
 
 from eyewall.base.lazy import lazy
 from eyewall.http.cookies import CookieValue, parse_cookie
 from eyewall.http.exchange import Exchange
-from eyewall.http.forms import parse_form
+from eyewall.http.forms import FormError, parse_form
 from eyewall.http.headers import HTTPHeaders
+from eyewall.http.multipart.form import HTTPFile, boundary_of, parse_multipart
+from eyewall.http.multipart.parser import MultipartError
 
 
 @final
@@ -87,14 +89,22 @@ class HTTPServerRequest:
         return parse_form(self.connection.query)
 
     @lazy
+    def _form(self) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
+        if not self.body:
+            return {}, {}
+        kind = self.connection.header("content-type") or ""
+        if kind.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+            return parse_form(self.body), {}
+        try:
+            boundary = boundary_of(kind)
+            return ({}, {}) if boundary is None else parse_multipart(self.body, boundary)
+        except MultipartError as exc:
+            raise FormError(str(exc)) from exc
+
+    @lazy
     def body_arguments(self) -> dict[str, list[bytes]]:
         """The form's fields; errors as for `query_arguments`."""
-        if not self.body:
-            return {}
-        kind = self.connection.header("content-type") or ""
-        if kind.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-            return {}
-        return parse_form(self.body)
+        return self._form[0]
 
     @lazy
     def arguments(self) -> dict[str, list[bytes]]:
@@ -115,9 +125,9 @@ class HTTPServerRequest:
         return {name: CookieValue(value) for name, value in parse_cookie(field).items()}
 
     @lazy
-    def files(self) -> dict[str, list[Any]]:
-        """Uploaded files by field."""
-        return {}
+    def files(self) -> dict[str, list[HTTPFile]]:
+        """Uploaded files by field; errors as for `query_arguments`."""
+        return self._form[1]
 
     def full_url(self) -> str:
         """The URL that was asked for."""

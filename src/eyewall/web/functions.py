@@ -10,6 +10,7 @@ import msgspec
 
 from eyewall.base.log import app_log, gen_log
 from eyewall.http.exchange import Exchange
+from eyewall.http.forms import FormError
 from eyewall.http.request import HTTPServerRequest
 from eyewall.loop.eager import start_task
 from eyewall.web.debug_page import error_page
@@ -218,6 +219,8 @@ class FunctionRoute:
             if not exchange.responded:
                 self._send(exchange, began, 422, _PROBLEM, _encode_json(error.problem()))
             return
+        if isinstance(error, FormError):
+            error = HTTPError(400, "%s", error)
         if isinstance(error, HTTPError):
             status = error.status_code
             if error.log_message:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eyewall.base.log import gen_log
 from eyewall.http.exchange import Exchange
+from eyewall.http.forms import FormError
 from eyewall.loop.eager import start_task
 from eyewall.web.engine import ProtocolError
 from eyewall.web.errors import Finish, HTTPError
@@ -378,6 +379,8 @@ def handle_exception(
         handler.set_header("Content-Type", "application/problem+json")
         handler.finish()
         return
+    if isinstance(error, FormError):
+        error = HTTPError(400, "%s", error)
     exc_info = (type(error), error, error.__traceback__)
     try:
         handler.log_exception(*exc_info)
