@@ -1,6 +1,12 @@
 """Forms with files in handlers, through the real engine."""
 
+import asyncio
+import os
+
+from eyewall.http.multipart import MultipartLimits
 from eyewall.web import Application, RequestHandler
+from eyewall.web.uploads import UploadMixin
+from tests.conftest import Live
 from tests.unit.http.test_multipart import FIELD, body_of
 from tests.web.test_handlers import ask
 
@@ -46,3 +52,88 @@ def test_a_malformed_form_is_a_400_and_one_line_in_the_log(run, caplog):
 def test_other_kinds_of_bodies_have_no_fields(run):
     answer = ask(run, APP, method="POST", headers="Content-Type: text/plain\r\n", body=b"a=1")
     assert answer[2] == b'{"a":[],"all":[],"files":{}}'
+
+
+class Receive(UploadMixin):
+    upload_limits = MultipartLimits(file_bytes=3_000_000)
+    upload_threshold = 1000
+    seen = []  # noqa: RUF012 - shared by all requests of a test
+
+    def on_upload_progress(self, received, total):
+        self.seen.append((received, total))
+
+    def post(self):
+        (file,) = self.uploads["f"]
+        self.write({
+            "size": file.size, "same": file.read() == LARGE, "name": file.safe_name,
+            "a": self.get_argument("a"), "body": self.get_body_argument("a"),
+        })  # fmt: skip
+
+
+LARGE = os.urandom(2_000_000)
+RECEIVING = Application([("/.*", Receive)], access_log=False)
+
+
+def open_files():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_large_files_are_received_as_they_come(run, tmp_path):
+    Receive.upload_folder = str(tmp_path)
+    Receive.seen.clear()
+    body = body_of((FIELD, b"1"), (FILE, LARGE))
+    before = open_files()
+    status, _, answer = ask(
+        run, RECEIVING, "/?a=0", method="POST", headers=KIND.format("b"), body=body
+    )
+    assert status == 200
+    assert answer == b'{"size":2000000,"same":true,"name":"x.bin","a":"1","body":"1"}'
+    assert len(Receive.seen) > 1
+    assert Receive.seen[-1] == (len(body), len(body))
+    assert os.listdir(tmp_path) == []
+    assert open_files() <= before
+
+
+def test_what_is_over_a_limit_or_broken_leaves_nothing(run, tmp_path, caplog):
+    Receive.upload_folder = str(tmp_path)
+    too_large = body_of((FILE, os.urandom(3_000_001)))
+    for body, expected in [
+        (too_large, 413),
+        (body_of((FILE, b"x" * 5000))[:-6], 400),
+        (b"--b\r\nbad\r\n\r\n", 400),
+    ]:
+        caplog.clear()
+        status, _, _ = ask(run, RECEIVING, method="POST", headers=KIND.format("b"), body=body)
+        assert status == expected
+        assert not any(record.exc_info for record in caplog.records)
+        assert os.listdir(tmp_path) == []
+    assert ask(run, RECEIVING, method="POST", body=b"x")[0] == 415
+
+
+def test_a_client_that_leaves_leaves_nothing(run, tmp_path, caplog):
+    Receive.upload_folder = str(tmp_path)
+
+    async def main():
+        came = asyncio.Event()
+        gone = asyncio.Event()
+
+        class Leaving(Receive):
+            def on_upload_progress(self, received, total):
+                came.set()
+
+            def on_connection_close(self):
+                super().on_connection_close()
+                gone.set()
+
+        live = Live(Application([("/", Leaving)], access_log=False))
+        peer = await live.connect()
+        head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n" + KIND.format("b")
+        peer.send(head.encode() + b"\r\n" + body_of((FILE, b"x" * 5000))[:-10])
+        await came.wait()
+        await peer.close()
+        await gone.wait()
+        live.close()
+
+    run(main)
+    assert os.listdir(tmp_path) == []
+    assert not any(record.exc_info for record in caplog.records)

@@ -132,6 +132,9 @@ class RequestHandler(Rendering):
             f"{type(self).__name__} streams its body, so it must define data_received()"
         )
 
+    def body_complete(self) -> None:
+        """Called when the whole body of a handler that streams it has come."""
+
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer with an error; `kwargs` are passed to `write_error`.
 

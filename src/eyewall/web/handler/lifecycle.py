@@ -18,7 +18,7 @@ from eyewall.base.log import gen_log
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError
 from eyewall.loop.eager import start_task
-from eyewall.web.engine import ProtocolError
+from eyewall.web.engine import ProtocolError, StreamClosedError
 from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.response_output import DONE
@@ -288,12 +288,13 @@ class ClassRoute:
                     await waiting
             if handler._finished:
                 return
+            handler.body_complete()
             result = verb(handler, *handler.path_args, **handler.path_kwargs)
             if result is not None:
                 await result
             if handler._auto_finish and not handler._finished:
                 handler.finish()
-        except ProtocolError as exc:
+        except (ProtocolError, StreamClosedError) as exc:
             body_failed(handler, exc)
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             handle_exception(handler, exc)
