@@ -385,7 +385,9 @@ class ResponseOutput(RequestInput):
         elif not 300 <= status <= 399:
             raise ValueError(f"{status} is no redirect; its status is from 300 to 399")
         self.set_status(status)
-        self.set_header("Location", urljoin(self.request.uri, url))
+        # A request for "//host/x" must not make its first part a host to go to.
+        base = "/" + self.exchange.target.lstrip("/")
+        self.set_header("Location", url if url.startswith("/") else urljoin(base, url))
         self.finish()
 
 
