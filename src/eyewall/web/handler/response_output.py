@@ -386,7 +386,7 @@ class ResponseOutput(RequestInput):
             raise ValueError(f"{status} is no redirect; its status is from 300 to 399")
         self.set_status(status)
         # A request for "//host/x" must not make its first part a host to go to.
-        base = "/" + self.exchange.target.lstrip("/")
+        base = "/" + self.exchange.path.lstrip("/")
         self.set_header("Location", url if url.startswith("/") else urljoin(base, url))
         self.finish()
 
