@@ -69,22 +69,27 @@ def url_with(url: str, parameters: Mapping[str, Any]) -> str:
     return urlunsplit((*parts[:3], query, parts[4]))
 
 
-def read_object(body: bytes, source: str) -> dict[str, Any]:
-    """A JSON object that a provider answered with.
+def read_value(body: bytes, source: str) -> Any:
+    """The JSON that a provider answered with.
 
     Args:
         body: The answer's content.
         source: What it came from, for the error's message.
 
     Raises:
-        AuthError: It is too large, or no JSON object; 502.
+        AuthError: It is too large, or no JSON; 502.
     """
     if len(body) > _LARGEST_ANSWER:
         raise AuthError(f"{source} answered with more than {_LARGEST_ANSWER} bytes", 502)
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        value = None
+        raise AuthError(f"{source} answered with what is no JSON", 502) from None
+
+
+def read_object(body: bytes, source: str) -> dict[str, Any]:
+    """The JSON object that a provider answered with; see `read_value`."""
+    value = read_value(body, source)
     if not isinstance(value, dict):
         raise AuthError(f"{source} answered with what is no JSON object", 502)
     return value
