@@ -181,11 +181,14 @@ def decode(codings: str, body: bytes, max_bytes: int) -> bytes:
 class _ZlibEncoder:
     """gzip and deflate."""
 
-    __slots__ = ("_stream", "compress")
+    __slots__ = ("_stream",)
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self.compress: Callable[[bytes], bytes] = stream.compress
+
+    def compress(self, data: bytes) -> bytes:
+        compressed: bytes = self._stream.compress(data)
+        return compressed
 
     def flush(self) -> bytes:
         flushed: bytes = self._stream.flush(zlib.Z_SYNC_FLUSH)
@@ -199,24 +202,37 @@ class _ZlibEncoder:
 class _BrotliEncoder:
     """br."""
 
-    __slots__ = ("compress", "finish", "flush")
+    __slots__ = ("_stream",)
 
     def __init__(self, stream: Any) -> None:
-        self.compress: Callable[[bytes], bytes] = stream.process
-        self.flush: Callable[[], bytes] = stream.flush
-        self.finish: Callable[[], bytes] = stream.finish
+        self._stream = stream
+
+    def compress(self, data: bytes) -> bytes:
+        compressed: bytes = self._stream.process(data)
+        return compressed
+
+    def flush(self) -> bytes:
+        flushed: bytes = self._stream.flush()
+        return flushed
+
+    def finish(self) -> bytes:
+        rest: bytes = self._stream.finish()
+        return rest
 
 
 class _ZstdEncoder:
     """zstd; the two libraries differ in the names of what `flush` shall do."""
 
-    __slots__ = ("_block", "_end", "_stream", "compress")
+    __slots__ = ("_block", "_end", "_stream")
 
     def __init__(self, stream: Any, block: int, end: int) -> None:
         self._stream = stream
         self._block = block
         self._end = end
-        self.compress: Callable[[bytes], bytes] = stream.compress
+
+    def compress(self, data: bytes) -> bytes:
+        compressed: bytes = self._stream.compress(data)
+        return compressed
 
     def flush(self) -> bytes:
         flushed: bytes = self._stream.flush(self._block)

@@ -6,7 +6,7 @@ nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, final
+from typing import Any, ClassVar, Final, NamedTuple, final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.http.encoding import (
@@ -19,6 +19,7 @@ from eyewall.http.encoding import (
 )
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.negotiation import preferred_encoding
+from eyewall.http.request import HTTPServerRequest
 
 MIN_BYTES: Final = 1024
 """Smaller bodies are sent as they are: they fit into a packet or two in any case."""
@@ -60,15 +61,6 @@ class Chosen(NamedTuple):
 
     coding: str
     encoder: Encoder
-
-
-class _Answered(Protocol):
-    """The part of a request that matters here."""
-
-    @property
-    def method(self) -> str: ...
-    @property
-    def connection(self) -> Any: ...
 
 
 def is_compressible(content_type: str | None, types: Iterable[str] | None = None) -> bool:
@@ -152,7 +144,7 @@ class Compression:
         except TypeError as exc:
             raise ConfigurationError(f"compress_response: {exc}") from None
 
-    def __call__(self, request: _Answered) -> "CompressionTransform":
+    def __call__(self, request: HTTPServerRequest) -> "CompressionTransform":
         """The transform of one request's answer."""
         return CompressionTransform(self, request)
 
@@ -265,7 +257,7 @@ class CompressionTransform:
 
     __slots__ = ("_accept", "_encoder", "_heads", "_policy")
 
-    def __init__(self, policy: Compression, request: _Answered) -> None:
+    def __init__(self, policy: Compression, request: HTTPServerRequest) -> None:
         self._policy = policy
         self._accept: str | None = request.connection.header(_VARY)
         self._heads = request.method == "HEAD"
@@ -318,7 +310,7 @@ class GZipContentEncoding(CompressionTransform):
     MIN_LENGTH: ClassVar[int] = MIN_BYTES
     GZIP_LEVEL: ClassVar[int] = DEFAULT_LEVELS["gzip"]
 
-    def __init__(self, request: _Answered) -> None:
+    def __init__(self, request: HTTPServerRequest) -> None:
         super().__init__(_gzip_alone(self.MIN_LENGTH, self.GZIP_LEVEL), request)
 
 

@@ -98,6 +98,7 @@ class OAuthMixin(ProviderClient):
             AuthError: 403 when the browser has not begun this login, or the provider refuses.
             HTTPClientError: The provider cannot be asked, or fails.
         """
+        self._hide_query()
         handler = self._handler
         token = self._begun_token(str(handler.get_argument("oauth_token", "")))
         verifier = handler.get_argument("oauth_verifier", None)

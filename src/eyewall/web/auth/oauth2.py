@@ -127,6 +127,7 @@ class OAuth2Mixin(AuthorizationCode):
     def _taken_login(self, code: str | None) -> tuple[str, str | None]:
         """As `take_login`, where the program may have read the code already."""
         if not self._OAUTH_CHECK_STATE and code:
+            self._hide_query()
             return code, None
         came, verifier = self.take_login()
         if code is not None and code != came:

@@ -83,6 +83,7 @@ class LoginState(ProviderClient):
         Raises:
             AuthError: 403; this browser has begun no such login, or not lately.
         """
+        self._hide_query()
         state = self._handler.get_query_argument("state", "")
         pending = self._pending()
         found = None
