@@ -106,3 +106,8 @@ def test_a_body_is_streamed_to_the_handler(run):
     assert ask(run, make(), "/streamed", method="POST", body=b"x" * 100_000)[2] == b"100000"
     with pytest.raises(TypeError, match="RequestHandler subclasses"):
         stream_request_body(object)
+
+
+def test_the_way_back_from_the_login_is_on_this_site(run):
+    app = Application([(".*", Private)], login_url="/login", access_log=False)
+    assert ask(run, app, "//evil.example/x")[1]["location"] == "/login?next=%2F"

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -15,6 +16,11 @@ from eyewall.web.safe_redirect import is_safe_redirect
 
 _COOKIE: Final = "_oauth_request_token"
 _LIFETIME_S: Final = 600
+
+# At DEBUG the library logs all that it signs, tokens and verifiers among it. Who wants to see
+# that can set the level afterwards.
+if (_library_log := logging.getLogger("oauthlib")).level == logging.NOTSET:
+    _library_log.setLevel(logging.INFO)
 
 
 class OAuthMixin(ProviderClient):

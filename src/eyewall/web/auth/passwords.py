@@ -61,7 +61,7 @@ def _normal(password: str) -> bytes:
 async def hash_password(password: str) -> str:
     """A hash to store; it names its parameters and holds its salt.
 
-    It takes some tens of milliseconds and 64 MiB in a thread, while the loop goes on.
+    It takes 64 MiB and up to some hundreds of milliseconds in a thread, while the loop goes on.
 
     Args:
         password: At most `LONGEST_PASSWORD` characters.

@@ -84,6 +84,10 @@ class LoginState(ProviderClient):
             AuthError: 403; this browser has begun no such login, or not lately.
         """
         self._hide_query()
+        # The address of this request holds a code: nobody should keep it, or be told it by a link
+        # on the page (RFC 9700, section 4.2.4).
+        self._handler.set_header("Cache-Control", "no-store")
+        self._handler.set_header("Referrer-Policy", "no-referrer")
         state = self._handler.get_query_argument("state", "")
         pending = self._pending()
         found = None

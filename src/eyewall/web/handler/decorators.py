@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
+from eyewall.web.safe_redirect import is_safe_redirect
 
 Method = Callable[..., Any]
 H = TypeVar("H", bound=type[RequestHandler])
@@ -30,8 +31,12 @@ def authenticated(method: Method) -> Method:
             raise HTTPError(403, "nobody is logged in")
         url = self.get_login_url()
         if "?" not in url:
-            # A login page of another site needs the whole address.
-            back = self.request.full_url() if urlsplit(url).scheme else self.request.uri
+            # A request for "//host/x" must not make the login page lead to that host.
+            uri = self.request.uri
+            back = uri if is_safe_redirect(uri) else "/"
+            if urlsplit(url).scheme:
+                # A login page of another site needs the whole address.
+                back = f"{self.request.protocol}://{self.request.host}{back}"
             url += "?" + urlencode({"next": back})
         self.redirect(url)
         return None

@@ -22,7 +22,8 @@ class Provider:
         self.claims, self.answer, self.metadata = {}, {}, {}
         self.user = {"sub": "ann", "name": "Ann"}
         self.codes, self.asked, self.credentials, self.forms = {}, [], [], []
-        self.down = False
+        self.down, self.moved, self.key_set = False, None, None
+        self.without, self.dropped = (), ()
 
     async def __aenter__(self):
         pages = [(r"/(.*)", Pages, {"provider": self})]
@@ -55,13 +56,15 @@ class Provider:
         } | self.claims
         kept = {name: value for name, value in claims.items() if value is not None}
         key = self.keys[0]
-        return {
+        answer = {
             "access_token": "access-1",
             "refresh_token": "refresh-1",
             "token_type": "Bearer",
             "expires_in": 300,
             "id_token": jwt.encode({"alg": "RS256", "kid": key.kid}, kept, key),
-        } | self.answer
+        }
+        answer |= self.answer
+        return {name: value for name, value in answer.items() if name not in self.dropped}
 
 
 class Pages(RequestHandler):
@@ -75,18 +78,18 @@ class Pages(RequestHandler):
             self.set_status(503)
         elif path == ".well-known/openid-configuration":
             base = provider.issuer
-            self.write(
-                {
-                    "issuer": base,
-                    "authorization_endpoint": f"{base}/authorize",
-                    "token_endpoint": f"{base}/token",
-                    "jwks_uri": f"{base}/jwks",
-                    "userinfo_endpoint": f"{base}/me",
-                    "end_session_endpoint": f"{base}/logout?tenant=1",
-                    "id_token_signing_alg_values_supported": ["RS256"],
-                }
-                | provider.metadata
-            )
+            metadata = {
+                "issuer": base,
+                "authorization_endpoint": f"{base}/authorize",
+                "token_endpoint": f"{base}/token",
+                "jwks_uri": f"{base}/jwks",
+                "userinfo_endpoint": f"{base}/me",
+                "end_session_endpoint": f"{base}/logout?tenant=1",
+                "id_token_signing_alg_values_supported": ["RS256"],
+            } | provider.metadata
+            self.write({k: v for k, v in metadata.items() if k not in provider.without})
+        elif path == "jwks" and provider.key_set is not None:
+            self.write(json.dumps(provider.key_set))
         elif path == "jwks":
             self.write({"keys": [key.as_dict(private=False) for key in provider.keys]})
         elif path == "me" and self.request.headers.get("Authorization") == "Bearer access-1":
@@ -102,6 +105,8 @@ class Pages(RequestHandler):
         provider.forms.append(form)
         if provider.down:
             self.set_status(503)
+        elif provider.moved:
+            self.redirect(provider.moved, status=307)
         elif form["grant_type"] == "refresh_token":
             self.write(provider.tokens(None))
         elif self._is_proved(form):

@@ -95,6 +95,8 @@ def test_a_login_asks_for_all_that_protects_it_and_gives_the_user(run, caplog):
     for part in ("HttpOnly", "SameSite=Lax", "Max-Age=600", "Path=/"):
         assert part in cookie
     assert answer.json() == {"sub": "ann", "next": "/inbox?page=2"}
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert left == {}
     # RFC 6749, section 2.3.1: "app:s3+cret%26%2F"
     assert provider.credentials == ["Basic YXBwOnMzK2NyZXQlMjYlMkY="]
@@ -342,6 +344,62 @@ def test_a_provider_that_is_down_is_asked_once_in_a_while(run, caplog):
 
     assert run(main) == ([502] * 4, 1)
     assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_code_and_a_secret_do_not_follow_redirects(run):
+    async def main():
+        async with started() as (provider, browser):
+            provider.moved = f"{provider.issuer}/elsewhere"
+            answer = await log_in(provider, browser)
+            return answer.status, provider.asked
+
+    status, asked = run(main)
+    assert status == 502
+    assert "elsewhere" not in asked
+
+
+@pytest.mark.parametrize("keys", [{"keys": 7}, [], {}])
+def test_keys_that_are_no_set_log_nobody_in(run, keys):
+    async def main():
+        async with started() as (provider, browser):
+            provider.key_set = keys
+            return (await log_in(provider, browser)).status
+
+    assert run(main) == 502
+
+
+def test_a_provider_without_a_page_or_a_profile_says_so(run):
+    async def main():
+        async with started() as (provider, browser):
+            provider.metadata = {"end_session_endpoint": "", "userinfo_endpoint": ""}
+            bad = await browser.get("/login")
+        async with started() as (provider, browser):
+            provider.without = ("end_session_endpoint", "userinfo_endpoint")
+            await log_in(provider, browser)
+            out, info = await browser.get("/after/logout"), await browser.get("/after/info")
+            return bad.status, out.text, info.status
+
+    assert run(main) == (502, "none", 502)
+
+
+def test_a_refresh_needs_its_token_and_keeps_what_the_provider_does_not_renew(run, caplog):
+    async def main():
+        async with started() as (provider, browser):
+            provider.answer = {"refresh_token": None, "expires_in": True}
+            await log_in(provider, browser)
+            without = await browser.get("/after/refresh")
+            provider.answer = {}
+            await log_in(provider, browser)
+            provider.answer = {"refresh_token": None, "id_token": 7}
+            provider.dropped = ("id_token",)
+            kept = await browser.get("/after/refresh")
+            return without.status, kept.json()
+
+    without, kept = run(main)
+    assert without == 500
+    assert "ask for the scope offline_access" in caplog.text
+    assert kept == {"access": "access-1", "refresh": "refresh-1"}
+    assert Login.users[0].expires_at is None
 
 
 def test_a_provider_that_names_itself_in_its_answers_must(run):
