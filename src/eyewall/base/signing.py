@@ -102,11 +102,8 @@ def decode_signed_value(
     min_version = 1 if min_version is None else min_version
     if min_version > DEFAULT_VERSION:
         raise ValueError(f"there is no version {min_version} of signed values; there are 1 and 2")
-    if not value:
-        return None
-    data = _utf8(value)
-    if len(data) > _LONGEST:
-        gen_log.debug("a signed value of %d bytes is refused", len(data))
+    data = _received(value)
+    if not data:
         return None
     now = (clock or time.time)()
     if data.startswith(b"2|") and (parts := _parse_v2(data)) is not None:
@@ -118,9 +115,21 @@ def decode_signed_value(
 
 def get_signature_key_version(value: str | bytes) -> int | None:
     """The version of the key that a value was signed with; None where it does not say."""
-    data = _utf8(value)
-    parts = _parse_v2(data) if data.startswith(b"2|") and len(data) <= _LONGEST else None
+    data = _received(value)
+    parts = _parse_v2(data) if data.startswith(b"2|") else None
     return None if parts is None else parts.key_version
+
+
+def _received(value: str | bytes | None) -> bytes:
+    """What came, as bytes; b"" for what no signed value can be."""
+    try:
+        data = _utf8(value or b"")
+    except UnicodeEncodeError:
+        return b""
+    if len(data) > _LONGEST:
+        gen_log.debug("a signed value of %d bytes is refused", len(data))
+        return b""
+    return data
 
 
 def _decode_v2(secret: Secret, name: str, parts: _Parts, oldest: float) -> bytes | None:

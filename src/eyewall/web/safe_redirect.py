@@ -32,8 +32,8 @@ def is_safe_redirect(url: str, host: str | None = None) -> bool:
     except ValueError:
         return False
     return (
-        host is not None
+        bool(host)
         and parts.scheme.lower() in {"http", "https"}
         and "@" not in parts.netloc
-        and parts.netloc.lower() == host.lower()
+        and parts.netloc.lower() == str(host).lower()
     )

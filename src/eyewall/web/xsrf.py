@@ -8,11 +8,14 @@ in hexadecimal, and is read too.
 
 import binascii
 import hmac
+import re
 import secrets
 import time
 from typing import Final, NamedTuple
 
 _LONGEST: Final = 512
+# Not isdigit, which takes digits that int refuses, such as a superscript two.
+_SECONDS: Final = re.compile(r"[0-9]{1,15}")
 SECRET_BYTES: Final = 16
 
 
@@ -50,14 +53,16 @@ def decode_token(text: str) -> Token | None:
     version, bar, rest = text.partition("|")
     if bar and version.isdigit() and len(version) == 1:
         parts = rest.split("|")
-        if version != "2" or len(parts) != 3 or not parts[2].isdigit() or len(parts[2]) > 15:
+        if version != "2" or len(parts) != 3 or not _SECONDS.fullmatch(parts[2]):
             return None
         mask, masked = _from_hex(parts[0]), _from_hex(parts[1])
         if mask is None or len(mask) != 4 or not masked:
             return None
         return Token(2, _masked(mask, masked), int(parts[2]))
     secret = _from_hex(text)
-    return Token(1, text.encode() if secret is None else secret, time.time())
+    return Token(
+        1, text.encode("utf-8", "surrogatepass") if secret is None else secret, time.time()
+    )
 
 
 def same_token(one: Token | None, other: Token | None) -> bool:

@@ -71,6 +71,22 @@ class Session(MutableMapping[str, Any]):
         """Whether it must be saved."""
         return self._rotated or self._ended or self.encoded() != self._before
 
+    def merge(self, kept: bytes) -> None:
+        """Put the changes made here into data that was saved by another request meanwhile."""
+        if kept == self._before:
+            return
+        try:
+            merged = _decode(kept)
+        except (msgspec.DecodeError, RecursionError):
+            return
+        before = _decode(self._before)
+        for name in before.keys() - self._data.keys():
+            merged.pop(name, None)
+        for name, value in self._data.items():
+            if name not in before or _encode(before[name]) != _encode(value):
+                merged[name] = value
+        self._data = merged
+
     def rotate(self) -> None:
         """Give the session another id: do it whenever somebody logs in.
 
@@ -151,6 +167,14 @@ class SessionMixin(RequestHandler):
             self._save_cookie(name, max_age_s)
             return
         old = session.id
+        if old is not None and not session._ended:
+            kept = await store.load(key_of(old))
+            if kept is not None:
+                session.merge(kept)
+            elif not session._rotated:
+                # It was ended while this request ran. Saving it would undo the logging out.
+                gen_log.debug("A session ended before a request in it did; nothing is saved")
+                return
         if old is not None and (session._rotated or session._ended):
             await store.delete(key_of(old))
             session.id = None
@@ -191,16 +215,25 @@ class SessionMixin(RequestHandler):
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Any:
         """Save the session, then end the answer; await it to know that both have happened."""
-        if self._headers_written or self._finished or not hasattr(self, "session"):
-            if hasattr(self, "session") and self.session.is_changed() and not self._session_saved:
-                gen_log.warning("The session was changed after the head was sent; it is lost")
+        if not self._must_save():
             return super().finish(chunk)
-        if self._session_saved or not self.session.is_changed():
+        if self._headers_written or self._finished:
+            gen_log.warning("The session was changed after the head was sent; it is lost")
             return super().finish(chunk)
         if chunk is not None:
             self.write(chunk)
         self._auto_finish = False
         return start_task(asyncio.get_running_loop(), self._save_and_finish())
+
+    def _must_save(self) -> bool:
+        if self._session_saved or not hasattr(self, "session"):
+            return False
+        try:
+            return self.session.is_changed()
+        except Exception:
+            # What cannot be encoded is an error once; the page of that error must go out.
+            self._session_saved = True
+            raise
 
     async def _save_and_finish(self) -> None:
         try:
