@@ -103,7 +103,24 @@ def test_old_formats_can_be_refused():
         "|" * 60_000,
         "2|-1:0|",
         "2|1:0|99:1|",
+        "2|²:0|",
+        "\ud800",
+        "2|1:0|10:1300000000|1:n|4:\ud800|",
     ],
 )
 def test_hostile_values_are_refused_in_linear_time(value):
     assert decode_signed_value(SECRET, "n", value) is None
+    assert value is None or get_signature_key_version(value) is None
+
+
+@given(st.text(st.characters(categories=None), max_size=100))
+def test_text_that_is_no_utf_8_is_refused_too(value):
+    assert decode_signed_value(SECRET, "n", value) is None
+    get_signature_key_version("2|" + value)
+
+
+@given(st.lists(st.binary(max_size=12), min_size=1, max_size=7))
+def test_fields_of_any_kind_are_refused(fields):
+    value = b"2|" + b"|".join(b"%d:%s" % (len(field), field) for field in fields)
+    assert decode_signed_value(SECRET, "n", value) is None
+    get_signature_key_version(value)
