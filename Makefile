@@ -9,7 +9,7 @@ PORT ?= 8888
 .PHONY: help demo test check bench build format clean
 
 help:
-	@echo "make demo    the chat on http://127.0.0.1:$(PORT)"
+	@echo "make demo    the chat on http://127.0.0.1:$(PORT); make demo-NAME, any folder of examples"
 	@echo "make test    all tests"
 	@echo "make check   linters, types, layers, Rust lints"
 	@echo "make bench   benchmarks beside their peers (BENCH='--quick' for a look)"
@@ -41,8 +41,11 @@ $(STAMPS)/lint: $(STAMPS)/tools
 
 build: $(STAMPS)/engine
 
-demo: $(STAMPS)/engine
-	@$(VENV)/bin/eyewall run app:app --app-dir examples/chat --port $(PORT)
+demo: demo-chat
+
+demo-%: $(STAMPS)/engine
+	@if [ -f examples/$*/requirements.txt ]; then $(PY) -m pip install --quiet -r examples/$*/requirements.txt; fi
+	@$(VENV)/bin/eyewall run app:app --app-dir examples/$* --port $(PORT)
 
 test: $(STAMPS)/engine $(STAMPS)/test
 	@$(PY) -m pytest $(TESTS)

@@ -15,9 +15,7 @@ from eyewall.web import Application, RequestHandler
 from eyewall.web.auth import OAuthMixin, OpenIDConnectMixin, authenticated
 from tests.auth_providers.oauth1 import CLIENT, SECRET
 from tests.auth_providers.processes import oauth1_provider, oidc_provider
-from tests.browser.test_chat import open_page, wait
-
-__all__ = ["open_page"]
+from tests.browser.conftest import wait
 
 
 class Page(RequestHandler):

@@ -6,6 +6,7 @@ import os
 from eyewall.http.multipart import MultipartLimits
 from eyewall.web import Application, RequestHandler
 from eyewall.web.uploads import UploadMixin
+from eyewall.web.xsrf import encode_token, new_token
 from tests.conftest import Live
 from tests.unit.http.test_multipart import FIELD, body_of
 from tests.web.test_handlers import ask
@@ -136,4 +137,36 @@ def test_a_client_that_leaves_leaves_nothing(run, tmp_path, caplog):
 
     run(main)
     assert os.listdir(tmp_path) == []
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_request_without_a_body_is_no_upload(run, caplog):
+    assert ask(run, RECEIVING, method="POST")[0] == 400
+    assert not any(record.exc_info for record in caplog.records)
+
+
+class Plain(UploadMixin):
+    def post(self):
+        self.write(str(len(self.uploads)))
+
+
+def test_the_token_of_a_streamed_form_may_be_in_the_form(run, caplog):
+    app = Application([("/.*", Plain)], xsrf_cookies=True, access_log=False)
+    token = encode_token(new_token(), 2)
+    other = encode_token(new_token(), 2)
+    field = b'Content-Disposition: form-data; name="_xsrf"'
+
+    def send(cookie, parts, target="/", **headers):
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = KIND.format("b") + f"Cookie: _xsrf={cookie}\r\n{lines}"
+        body = body_of((FILE, b"x"), *parts)
+        return ask(run, app, target, method="POST", headers=head, body=body)[0]
+
+    assert send(token, [(field, token.encode())]) == 200
+    assert send(token, [], **{"X-XSRFToken": token}) == 200
+    assert send(token, [], f"/?_xsrf={token}") == 200
+    assert send(token, []) == 403
+    assert send(token, [(field, other.encode())]) == 403
+    # A wrong one is refused before anything is received, whatever the form says.
+    assert send(token, [(field, token.encode())], **{"X-XSRFToken": other}) == 403
     assert not any(record.exc_info for record in caplog.records)

@@ -84,6 +84,18 @@ class UploadMixin(RequestHandler):
     _parser: MultipartParser | None = None
     _part: "UploadedFile | list[bytes] | None" = None
     _received: int = 0
+    _uploads: dict[str, list[UploadedFile]] | None = None
+
+    @property
+    def uploads(self) -> dict[str, list[UploadedFile]]:
+        """The files that came, by the form's fields.
+
+        Raises:
+            HTTPError: 400; the request had no body.
+        """
+        if self._uploads is None:
+            raise HTTPError(400, "there is no upload")
+        return self._uploads
 
     def on_upload_progress(self, received: int, total: int | None) -> None:
         """Called with each piece: bytes that have come, and those that were announced."""
@@ -91,7 +103,7 @@ class UploadMixin(RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         """Take a piece of the body."""
         if self._parser is None:
-            self.uploads: dict[str, list[UploadedFile]] = {}
+            self._uploads = {}
             self._form_fields: dict[str, list[list[bytes]]] = {}
             self._parser = self._make_parser()
         self._received += len(chunk)
@@ -105,6 +117,12 @@ class UploadMixin(RequestHandler):
             self._close_uploads()
             raise HTTPError(exc.status, "%s", exc) from exc
         self.on_upload_progress(self._received, self.exchange.content_length)
+
+    def _xsrf_may_follow(self) -> bool:
+        # A header or a query that has the token is checked before the body is read.
+        header = self.exchange.header
+        in_header = header("X-XSRFToken") or header("X-CSRFToken")
+        return not in_header and "_xsrf" not in self.request.query_arguments
 
     def _make_parser(self) -> MultipartParser:
         try:
@@ -156,7 +174,7 @@ class UploadMixin(RequestHandler):
                 file.file.seek(0)
 
     def _close_uploads(self) -> None:
-        for files in getattr(self, "uploads", {}).values():
+        for files in (self._uploads or {}).values():
             for file in files:
                 file.file.close()
 

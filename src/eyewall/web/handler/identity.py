@@ -173,6 +173,10 @@ class Identity(ResponseOutput):
         if not self._has_xsrf_cookie or not same_token(known, token):
             raise HTTPError(403, "XSRF cookie does not match %s argument", self.exchange.method)
 
+    def _xsrf_may_follow(self) -> bool:
+        """Whether the token may be in a body that is still on its way."""
+        return False
+
     def xsrf_form_html(self) -> str:
         """A hidden field with the token, for forms."""
         value = escape_html(self.xsrf_token.decode())

@@ -273,9 +273,11 @@ class ClassRoute:
         self, handler: RequestHandler, verb: Any
     ) -> None:
         try:
-            if self._checks_xsrf:
+            checks_xsrf = self._checks_xsrf and handler.exchange.method not in _SAFE
+            if checks_xsrf and not handler._xsrf_may_follow():
                 # The form has not come yet; its token can only be in a header.
                 handler.check_xsrf_cookie()
+                checks_xsrf = False
             if self._has_session:
                 await handler.load_session()
             if (waiting := handler.prepare()) is not None:
@@ -289,6 +291,8 @@ class ClassRoute:
             if handler._finished:
                 return
             handler.body_complete()
+            if checks_xsrf:
+                handler.check_xsrf_cookie()
             result = verb(handler, *handler.path_args, **handler.path_kwargs)
             if result is not None:
                 await result
