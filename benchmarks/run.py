@@ -10,7 +10,8 @@ from typing import TypeVar
 from connections import Idle, WrongConnectionError, idle, longpoll
 from harness import ServerFailedError, check, take_load_core
 from measure import LoadFailedError, Sample, measure
-from prepare import only_run, prepare
+from parts import PARTS, PartFailedError, part_table
+from prepare import Built, only_run, prepare
 from report import goals_table, idle_table, longpoll_table, preface, workload_table
 from servers import Server, all_servers
 from workloads import WORKLOADS, Workload, WrongAnswerError
@@ -68,7 +69,12 @@ def _progress(text: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workload", action="append", choices=_KINDS, help="may be repeated")
+    parser.add_argument(
+        "--workload",
+        action="append",
+        choices=(*_KINDS, *PARTS),
+        help="a load, or a part beside its peers; may be repeated",
+    )
     parser.add_argument("--peer", action="append", help="part of a server's name; may be repeated")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="length of a round")
@@ -86,30 +92,40 @@ def main() -> None:
     for tool in ("wrk", "h2load", "taskset"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is needed; on Debian: apt-get install wrk nghttp2-client util-linux")
+    pages: list[str] = []
+
+    def add(page: str) -> None:
+        print(page)
+        pages.append(page)
+        if options.markdown:
+            options.markdown.write_text("\n".join(pages))
+
+    wanted = options.workload or (*_KINDS, *PARTS)
     with only_run():
-        _run(options)
+        built = _run(options, [key for key in wanted if key in _KINDS], add)
+    # Each takes the machine for itself.
+    for name in (key for key in wanted if key in PARTS):
+        _progress(name)
+        try:
+            table = part_table(built.python, name)
+        except PartFailedError as exc:
+            table = f"Left out: {name} ({exc})"
+        _progress("")
+        add(table)
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace, wanted: Sequence[str], add: Callable[[str], None]) -> Built:
     rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     # Before the cores are divided: building may use all of them.
     built = prepare(options.python)
     take_load_core()
     servers = all_servers(built)
     if options.peer:
-        wanted = [part.lower() for part in options.peer]
-        servers = [s for s in servers if any(part in s.name.lower() for part in wanted)]
-    parts = [preface(built, rounds, seconds)]
-    print(parts[0])
-
-    def add(table: str) -> None:
-        print(table)
-        parts.append(table)
-        if options.markdown:
-            options.markdown.write_text("\n".join(parts))
-
+        peers = [part.lower() for part in options.peer]
+        servers = [s for s in servers if any(part in s.name.lower() for part in peers)]
+    add(preface(built, rounds, seconds))
     samples: dict[str, dict[str, list[Sample]]] = {}
-    for key in options.workload or _KINDS:
+    for key in wanted:
         taking = [server for server in servers if key in server.workloads]
         if key == "idle":
             memory: dict[str, list[Idle]] = interleave(key, taking, min(rounds, 3), idle)
@@ -121,6 +137,7 @@ def _run(options: argparse.Namespace) -> None:
             add(workload_table(key, samples))
     if goals := goals_table(samples):
         add(goals)
+    return built
 
 
 def _loaded(
