@@ -42,6 +42,11 @@ def take_load_core() -> None:
         print("One core only: servers and load share it, so the requests/s say little.")
 
 
+def leave_load_core() -> None:
+    """Let this process, and what it starts from now on, use all cores again."""
+    os.sched_setaffinity(0, _CORES)
+
+
 @contextlib.contextmanager
 def serving(server: Server) -> Iterator[tuple[int, int]]:
     """Run a server while the block runs; gives its port and its session's id.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connections import Idle, WrongConnectionError, idle, longpoll
-from harness import ServerFailedError, check, take_load_core
+from harness import ServerFailedError, check, leave_load_core, take_load_core
 from measure import LoadFailedError, Sample, measure
 from parts import PARTS, PartFailedError, part_table
 from prepare import Built, only_run, prepare
@@ -103,7 +103,7 @@ def main() -> None:
     wanted = options.workload or (*_KINDS, *PARTS)
     with only_run():
         built = _run(options, [key for key in wanted if key in _KINDS], add)
-    # Each takes the machine for itself.
+    leave_load_core()
     for name in (key for key in wanted if key in PARTS):
         _progress(name)
         try:
