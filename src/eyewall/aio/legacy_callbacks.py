@@ -1,0 +1,180 @@
+"""Yielding functions that take a callback: `Task`, `Callback`, `Wait`, `WaitAll`, `engine`."""
+
+import functools
+from asyncio import Future
+from collections.abc import Callable, Hashable, Iterable
+from contextvars import ContextVar
+from typing import Any, Final, NamedTuple, ParamSpec, final
+
+from eyewall.aio.coroutine import Runner, YieldPoint, coroutine
+from eyewall.aio.futures import ReturnValueIgnoredError, future_add_done_callback
+from eyewall.aio.multi import multi
+
+P = ParamSpec("P")
+
+
+class KeyReuseError(Exception):
+    """A key was given to two callbacks at the same time."""
+
+
+class UnknownKeyError(Exception):
+    """No callback has that key."""
+
+
+class LeakedCallbackError(Exception):
+    """A coroutine ended without waiting for callbacks that it made."""
+
+
+class Arguments(NamedTuple):
+    """What a callback was called with, when that was more than one value."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def _into(future: Future[Any]) -> Callable[..., None]:
+    """A callback that completes a future with what it is called with."""
+
+    def called(*args: Any, **kwargs: Any) -> None:
+        result: Any = None
+        if kwargs or len(args) > 1:
+            result = Arguments(args, kwargs)
+        elif args:
+            result = args[0]
+        if not future.done():
+            future.set_result(result)
+
+    return called
+
+
+def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: N802
+    """Call a function that takes `callback=`, and wait until it calls back.
+
+    Args:
+        func: What to call.
+        args: Its arguments.
+        kwargs: Its arguments by name, without `callback`.
+
+    Returns:
+        A future of what the callback was given: its one argument, None, or `Arguments`.
+    """
+    future: Future[Any] = Future()
+    func(*args, callback=_into(future), **kwargs)
+    return future
+
+
+@final
+class Callback(YieldPoint):
+    """Yielded, it is worth a callback; `Wait(key)` waits until that is called.
+
+    Args:
+        key: The name by which to wait for it.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Hashable) -> None:
+        self._key = key
+
+    def attach(self, runner: Runner) -> Future[Any]:
+        """Make the callback.
+
+        Raises:
+            KeyReuseError: The coroutine has one with this key.
+        """
+        if self._key in runner.keys:
+            raise KeyReuseError(f"key {self._key!r} is in use; wait for its callback first")
+        future: Future[Any] = Future()
+        runner.keys[self._key] = future
+        runner.at_end = functools.partial(_check_all_were_waited_for, runner)
+        ready: Future[Any] = Future()
+        ready.set_result(_into(future))
+        return ready
+
+
+def _check_all_were_waited_for(runner: Runner) -> None:
+    if runner.keys:
+        keys = ", ".join(sorted(map(repr, runner.keys)))
+        raise LeakedCallbackError(f"a coroutine ended without waiting for its callbacks {keys}")
+
+
+@final
+class Wait(YieldPoint):
+    """Yielded, it waits for a `Callback`, and is worth what that was called with.
+
+    Args:
+        key: Which callback.
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Hashable) -> None:
+        self._key = key
+
+    def attach(self, runner: Runner) -> Future[Any]:
+        """The future of the callback.
+
+        Raises:
+            UnknownKeyError: The coroutine has no callback with this key.
+        """
+        try:
+            return runner.keys.pop(self._key)
+        except KeyError:
+            raise UnknownKeyError(f"no callback has the key {self._key!r}") from None
+
+
+@final
+class WaitAll(YieldPoint):
+    """Yielded, it waits for several callbacks, and is worth a list.
+
+    Args:
+        keys: Which callbacks.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Iterable[Hashable]) -> None:
+        self._keys = list(keys)
+
+    def attach(self, runner: Runner) -> Future[Any]:
+        """The future of them all.
+
+        Raises:
+            UnknownKeyError: The coroutine has no callback with one of these keys.
+        """
+        return multi([Wait(key).attach(runner) for key in self._keys])
+
+
+on_engine_error: Final[ContextVar[Callable[[BaseException], object] | None]] = ContextVar(
+    "on_engine_error", default=None
+)
+"""Who takes the failure of an `engine` function, which returns no future to fail."""
+
+
+def engine(func: Callable[P, Any]) -> Callable[P, None]:
+    """Make a generator function a coroutine that returns nothing, for callers that do not wait.
+
+    A failure is given to `on_engine_error`. When nobody has set that, one before the first wait
+    is raised, and a later one goes to the loop's exception handler.
+    """
+    wrapped = coroutine(func)
+
+    @functools.wraps(func)
+    def start(*args: P.args, **kwargs: P.kwargs) -> None:
+        take_error = on_engine_error.get()
+
+        def ended(future: Future[Any]) -> None:
+            error = None if future.cancelled() else future.exception()
+            if error is None and not future.cancelled() and future.result() is not None:
+                error = ReturnValueIgnoredError(
+                    f"{func!r} is a gen.engine: its value {future.result()!r} goes nowhere"
+                )
+            if error is None:
+                return
+            if take_error is None:
+                raise error
+            take_error(error)
+
+        future_add_done_callback(wrapped(*args, **kwargs), ended)
+
+    return start
