@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, TypeVar, final, overload
 
 from eyewall.base.log import app_log
 
@@ -21,7 +21,7 @@ _lock: Final = threading.Lock()
 _main: list["IOLoop"] = []
 
 
-class TimeoutError(Exception):  # noqa: A001 - the name that programs catch
+class TimeoutError(builtins.TimeoutError):  # noqa: A001 - the name that programs catch
     """`run_sync` took longer than it was given."""
 
 
@@ -45,12 +45,16 @@ class IOLoop:
 
     __slots__ = ("__weakref__", "_readers", "asyncio_loop")
 
-    def __init__(self, asyncio_loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """A face on `asyncio_loop`, or on a new one."""
+    def __init__(
+        self, asyncio_loop: asyncio.AbstractEventLoop | None = None, *, make_current: bool = False
+    ) -> None:
+        """A face on `asyncio_loop`, or on a new one; with `make_current` it is the thread's."""
         self.asyncio_loop = asyncio.new_event_loop() if asyncio_loop is None else asyncio_loop
         self._readers: dict[int, tuple[Any, Callable[[Any, int], object]]] = {}
         with _lock:
             _known.setdefault(self.asyncio_loop, self)
+        if make_current:
+            self.make_current()
 
     @classmethod
     def current(cls, instance: bool = True) -> "IOLoop | None":
@@ -86,6 +90,17 @@ class IOLoop:
             _main[:] = [current]
         return _main[0]
 
+    def make_current(self) -> None:
+        """Make this the thread's loop: what `current` gives while none is running."""
+        _thread.loop = self.asyncio_loop
+        asyncio.set_event_loop(self.asyncio_loop)
+
+    def clear_current(self) -> None:
+        """Leave the thread without a loop of its own, when this is it."""
+        if getattr(_thread, "loop", None) is self.asyncio_loop:
+            _thread.loop = None
+            asyncio.set_event_loop(None)
+
     def start(self) -> None:
         """Run the loop until `stop` is called."""
         self.asyncio_loop.run_forever()
@@ -107,7 +122,13 @@ class IOLoop:
         """The loop's clock, in seconds."""
         return self.asyncio_loop.time()
 
-    def run_sync(self, func: Callable[[], Awaitable[T] | T], timeout: float | None = None) -> T:
+    @overload
+    def run_sync(self, func: Callable[[], Awaitable[T]], timeout: float | None = None) -> T: ...
+
+    @overload
+    def run_sync(self, func: Callable[[], T], timeout: float | None = None) -> T: ...
+
+    def run_sync(self, func: Callable[[], Any], timeout: float | None = None) -> Any:
         """Start the loop, run `func`, stop the loop, and return what it returned.
 
         Args:
@@ -118,7 +139,7 @@ class IOLoop:
             TimeoutError: It took longer; the work is cancelled.
         """
 
-        async def run() -> T:
+        async def run() -> Any:
             result = func()
             if not inspect.isawaitable(result):
                 return result

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from eyewall.http.client import AsyncHTTPClient, HTTPResponse
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.server.server import HTTPServer
-from eyewall.testing.case import bind_unused_port
+from eyewall.testing.ports import bind_unused_port
 
 
 class TestResponse:
