@@ -3,23 +3,26 @@
 import html
 import re
 from collections.abc import Callable
-from typing import Any, Final
-from urllib.parse import parse_qs, quote, quote_plus, unquote_to_bytes
+from typing import Any, Final, overload
+from urllib.parse import quote, quote_plus
 
 import msgspec
 
 from eyewall.base.engine import escape_html
 
 _SHOWN: Final = 30
+_PERCENT: Final = ord("%")
+_DIGITS: Final = "0123456789abcdefABCDEF"
+_ESCAPES: Final = {(a + b).encode(): int(a + b, 16) for a in _DIGITS for b in _DIGITS}
 _BLANK: Final = re.compile(r"[\x00-\x20]+")
-# An address: a protocol or "www.", then what addresses are made of, not ending in punctuation.
-# What stands in brackets belongs to it, one level deep.
-_ADDRESS: Final = re.compile(
-    r"\b(?:([a-z][\w-]{0,20}):(?:/{1,3})|www[.])"
-    r"(?:(?:(?:[^\s&()]|&amp;|&quot;){1,2000})|\((?:[^\s&()]|&amp;){0,2000}\))"
-    r"(?:[^\s`!()\[\]{};:'\".,<>?\u00ab\u00bb\u201c\u201d\u2018\u2019&]|\([^\s()]{0,2000}\)){0,1}",
-    re.IGNORECASE,
+# How an address begins, in HTML: with a protocol, or with "www.".
+_BEGINNING: Final = re.compile(r"\b(?:([a-z][\w-]{0,20}):/{1,3}|www[.])", re.IGNORECASE)
+# What it goes on with, step by step: plain characters, a reference, or one pair of brackets.
+_STEP: Final = re.compile(
+    r"[^\s&()]+|&(?:amp|quot);|\((?:[^\s&()]|&(?:amp|quot);)*\)", re.IGNORECASE
 )
+_REFERENCE: Final = re.compile(r"&(?:amp|quot);\Z")
+_NEVER_LAST: Final = "!\"#$%&'*+,.:;<=>?@[]^`{|}~"
 
 _encode: Final = msgspec.json.Encoder(order=None).encode
 
@@ -58,21 +61,62 @@ def json_decode(value: str | bytes) -> Any:
         raise ValueError(f"not valid JSON: {exc}") from exc
 
 
-def url_escape(value: str | bytes, *, plus: bool = True) -> str:
+def url_escape(value: str | bytes, plus: bool = True) -> str:
     """`value` for use in a URL; spaces become "+", or "%20" when `plus` is false."""
     return quote_plus(value) if plus else quote(value, safe="")
 
 
-def url_unescape(value: str | bytes, *, plus: bool = True) -> str:
+@overload
+def url_unescape(value: str | bytes, encoding: None, plus: bool = True) -> bytes: ...
+
+
+@overload
+def url_unescape(value: str | bytes, encoding: str = "utf-8", plus: bool = True) -> str: ...
+
+
+def url_unescape(
+    value: str | bytes, encoding: str | None = "utf-8", plus: bool = True
+) -> str | bytes:
     """The text of a URL-escaped value.
 
+    Args:
+        value: The escaped value.
+        encoding: Of the bytes that the escapes mean; None returns these bytes.
+        plus: Whether "+" means a space.
+
     Raises:
-        UnicodeDecodeError: The bytes are no UTF-8.
+        UnicodeDecodeError: The bytes are not in that encoding.
     """
     data = value.encode("latin-1", "replace") if isinstance(value, str) else value
     if plus:
         data = data.replace(b"+", b" ")
-    return unquote_to_bytes(data).decode()
+    data = unquote_bytes(data)
+    return data if encoding is None else data.decode(encoding)
+
+
+def unquote_bytes(data: bytes) -> bytes:
+    """`data` with its percent escapes decoded; what is no escape stays as it is.
+
+    It takes a few bytes of memory for each of `data`, however many escapes there are, where
+    the standard library's function makes an object for each.
+    """
+    at = data.find(b"%")
+    if at < 0:
+        return data
+    out = bytearray()
+    start = 0
+    while at >= 0:
+        out += data[start:at]
+        byte = _ESCAPES.get(data[at + 1 : at + 3])
+        if byte is None:
+            out.append(_PERCENT)
+            start = at + 1
+        else:
+            out.append(byte)
+            start = at + 3
+        at = data.find(b"%", start)
+    out += data[start:]
+    return bytes(out)
 
 
 def native_str(value: str | bytes | None) -> str | None:
@@ -110,21 +154,35 @@ def squeeze(value: str) -> str:
 
 
 def parse_qs_bytes(
-    qs: str | bytes, keep_blank_values: bool = False, strict_parsing: bool = False
+    qs: str | bytes,
+    keep_blank_values: bool = False,
+    strict_parsing: bool = False,
+    max_num_fields: int | None = None,
 ) -> dict[str, list[bytes]]:
-    """A query's fields, names as text and values as bytes.
+    """A query's fields: names as text, a character for each byte, and values as bytes.
 
     Args:
         qs: The query.
         keep_blank_values: Whether empty values count.
         strict_parsing: Whether what is no field is an error.
+        max_num_fields: Most fields that it may have.
 
     Raises:
-        ValueError: Something is no field, in strict parsing.
+        ValueError: Something is no field, in strict parsing; or there are too many.
     """
-    text = qs.decode("latin-1") if isinstance(qs, bytes) else qs
-    fields = parse_qs(text, keep_blank_values, strict_parsing, encoding="latin-1", errors="strict")
-    return {name: [value.encode("latin-1") for value in values] for name, values in fields.items()}
+    data = qs.encode("latin-1") if isinstance(qs, str) else qs
+    if max_num_fields is not None and data.count(b"&") >= max_num_fields:
+        raise ValueError(f"the query has more than {max_num_fields} fields")
+    fields: dict[str, list[bytes]] = {}
+    for field in data.replace(b"+", b" ").split(b"&") if data else ():
+        name, equals, value = field.partition(b"=")
+        if not equals and strict_parsing:
+            raise ValueError(f"{field[:_SHOWN]!r} is no field of a query")
+        if value or (keep_blank_values and (name or equals)):
+            fields.setdefault(unquote_bytes(name).decode("latin-1"), []).append(
+                unquote_bytes(value)
+            )
+    return fields
 
 
 def linkify(
@@ -147,25 +205,52 @@ def linkify(
         >>> linkify("see www.example.com")
         'see <a href="http://www.example.com">www.example.com</a>'
     """
-    attributes = "" if callable(extra_params) or not extra_params else f" {extra_params.strip()}"
+    escaped = xhtml_escape(text)
+    pieces: list[str] = []
+    at = 0
+    while (match := _BEGINNING.search(escaped, at)) is not None:
+        end = _address_end(escaped, match.end())
+        address, protocol = escaped[match.start() : end], match[1]
+        allowed = protocol in permitted_protocols if protocol else not require_protocol
+        pieces.append(escaped[at : match.start()])
+        if end == match.end() or not allowed:
+            pieces.append(address)
+        else:
+            pieces.append(_link(address, bool(protocol), shorten, extra_params))
+        at = end
+    return "".join([*pieces, escaped[at:]])
 
-    def link(match: re.Match[str]) -> str:
-        address, protocol = match[0], match[1]
-        if (require_protocol and not protocol) or (
-            protocol and protocol not in permitted_protocols
-        ):
-            return address
-        # A bracket that was opened before the address does not belong to it.
-        href = address if protocol else f"http://{address}"
-        params = f" {extra_params(href).strip()}" if callable(extra_params) else attributes
-        shown = address
-        if shorten and len(address) > _SHOWN:
-            shown = _shortened(address, bool(protocol))
-            if shown != address:
-                params += f' title="{href}"'
-        return f'<a href="{href}"{params}>{shown}</a>'
 
-    return _ADDRESS.sub(link, xhtml_escape(text))
+def _address_end(text: str, start: int) -> int:
+    """Where an address ends that has begun before `start`; `start` when nothing follows."""
+    end = start
+    while (step := _STEP.match(text, end)) is not None:
+        end = step.end()
+    # Punctuation at the end is the sentence's.
+    while end > start:
+        reference = _REFERENCE.search(text, max(start, end - 6), end)
+        if reference is not None:
+            end = reference.start()
+        elif text[end - 1] in _NEVER_LAST:
+            end -= 1
+        else:
+            break
+    return end
+
+
+def _link(
+    address: str, has_protocol: bool, shorten: bool, extra_params: str | Callable[[str], str]
+) -> str:
+    href = address if has_protocol else f"http://{address}"
+    attributes = (extra_params(href) if callable(extra_params) else extra_params).strip()
+    if attributes:
+        attributes = " " + attributes
+    shown = address
+    if shorten and len(address) > _SHOWN:
+        shown = _shortened(address, has_protocol)
+        if shown != address:
+            attributes += f' title="{href}"'
+    return f'<a href="{href}"{attributes}>{shown}</a>'
 
 
 def _shortened(address: str, has_protocol: bool) -> str:

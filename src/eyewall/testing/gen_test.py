@@ -15,9 +15,18 @@ _DEFAULT_S: Final = 5.0
 
 
 def get_async_test_timeout() -> float:
-    """Seconds that a test may take: the environment's `ASYNC_TEST_TIMEOUT`, or 5."""
-    given = _from_environment()
-    return _DEFAULT_S if given is None else given
+    """Seconds that a test may take: the environment's `ASYNC_TEST_TIMEOUT`, or 5.
+
+    Raises:
+        ValueError: The variable is no number.
+    """
+    text = os.environ.get(_VARIABLE, "")
+    if not text:
+        return _DEFAULT_S
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{_VARIABLE} must be a number of seconds, not {text!r}") from None
 
 
 @overload
@@ -35,8 +44,7 @@ def gen_test(
 
     Args:
         func: A coroutine function, a generator that yields awaitables, or a plain function.
-        timeout: Seconds that it may take; a longer `ASYNC_TEST_TIMEOUT` in the environment
-            wins. By default 5.
+        timeout: Seconds that it may take; by default those of `get_async_test_timeout`.
 
     Raises:
         TimeoutError: It took longer; it has been cancelled then.
@@ -57,27 +65,13 @@ def gen_test(
             result = method(self, *args, **kwargs)
             return _drive(result) if inspect.isgenerator(result) else result
 
-        self.io_loop.run_sync(start, timeout=_limit(timeout))
+        self.io_loop.run_sync(
+            start, timeout=get_async_test_timeout() if timeout is None else timeout
+        )
 
     # The method is no coroutine function any more, whatever it wraps: unittest looks for that.
     del test.__wrapped__
     return test
-
-
-def _limit(timeout: float | None) -> float:
-    if timeout is None:
-        return get_async_test_timeout()
-    return max(timeout, _from_environment() or 0.0)
-
-
-def _from_environment() -> float | None:
-    text = os.environ.get(_VARIABLE, "")
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{_VARIABLE} must be a number of seconds, not {text!r}") from None
 
 
 def _drive(generator: Generator[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
