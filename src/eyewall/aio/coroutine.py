@@ -10,9 +10,9 @@ from asyncio import CancelledError, Future
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from inspect import iscoroutine
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from eyewall.aio.yielded import Moment, convert_yielded
+from eyewall.aio.yielded import Moment, convert_yielded, moment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,6 +40,13 @@ class YieldPoint(ABC):
         """The future to wait for."""
 
 
+class Keys(Protocol):
+    """Callbacks that a coroutine has to wait for before it ends."""
+
+    def leak(self) -> Exception | None:
+        """What to fail with when it ends now; None when it has waited for all."""
+
+
 class Runner:
     """One running coroutine: sends it what it waited for until it ends.
 
@@ -49,7 +56,7 @@ class Runner:
         context: The context variables it runs with.
     """
 
-    __slots__ = ("__weakref__", "at_end", "context", "future", "generator", "keys")
+    __slots__ = ("__weakref__", "context", "future", "generator", "keys")
 
     def __init__(
         self, generator: Generator[Any, Any, Any], future: Future[Any], context: Context
@@ -57,89 +64,80 @@ class Runner:
         self.generator: Generator[Any, Any, Any] | None = generator
         self.future: Future[Any] | None = future
         self.context = context
-        self.keys: dict[Any, Future[Any]] = {}
-        self.at_end: Callable[[], None] | None = None
+        self.keys: Keys | None = None
 
-    def step(self, value: Any = None, error: BaseException | None = None) -> None:
+    def step(self, waited: Any = None) -> None:
         """Run up to the next wait, or to the end. Hot path: each call and wake-up comes here.
 
         Args:
-            value: What the yield expression is worth.
-            error: What it raises instead.
+            waited: What it waited for, which is done; None when it gave up a turn.
         """
-        generator = self.generator
-        assert generator is not None
-        while True:
-            try:
-                yielded = generator.send(value) if error is None else generator.throw(error)
-            except (StopIteration, Return) as end:
-                return self._succeed(end.value)
-            except BaseException as exc:  # noqa: BLE001 - it is the future's
-                return self._fail(exc)
-            finally:
-                # An exception's traceback holds this frame.
-                value = error = None
-            if not isinstance(yielded, Future):
+        generator: Any = self.generator
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            while True:
+                if waited is not None:
+                    try:
+                        value = waited.result()
+                    except BaseException as exc:  # noqa: BLE001 - the coroutine may handle it
+                        error = exc
                 try:
-                    yielded = self._convert(yielded)
-                except Exception as exc:  # noqa: BLE001 - the coroutine may handle it
-                    error = exc
-                    continue
-                if isinstance(yielded, Moment):
-                    return self._wait_a_turn()
-            if not yielded.done():
-                return self._wait(yielded)
-            try:
-                value = yielded.result()
-            except BaseException as exc:  # noqa: BLE001 - the coroutine may handle it
-                error = exc
-
-    def wake(self, waited: Future[Any]) -> None:
-        """Go on: what it waited for is done."""
-        try:
-            value = waited.result()
-        except BaseException as exc:  # noqa: BLE001 - the coroutine may handle it
-            error = exc
-        else:
-            return self.step(value)
-        try:
-            return self.step(None, error)
+                    waited = generator.send(value) if error is None else generator.throw(error)
+                except (StopIteration, Return) as end:
+                    return self._succeed(end.value)
+                except BaseException as exc:  # noqa: BLE001 - it is the future's
+                    return self._fail(exc)
+                value = error = None
+                if not isinstance(waited, Future):
+                    waited = self._convert(waited)
+                    if waited is moment:
+                        return self._wait_a_turn()
+                if not waited.done():
+                    return self._wait(waited)
         finally:
-            del error
+            # An exception's traceback holds this frame: a name left here would be a cycle.
+            del waited, value, error, generator
 
-    def _convert(self, yielded: Any) -> "Future[Any] | Moment":
-        if isinstance(yielded, YieldPoint):
-            return yielded.attach(self)
-        return convert_yielded(yielded)
+    def _convert(self, yielded: Any) -> Any:
+        """The future of what was yielded, or `moment`; a failed one of what is none."""
+        if yielded is None or yielded is moment:
+            return moment
+        try:
+            if isinstance(yielded, YieldPoint):
+                return yielded.attach(self)
+            return convert_yielded(yielded)
+        except Exception as exc:  # noqa: BLE001 - the coroutine may handle it
+            failed: Future[Any] = Future()
+            failed.set_exception(exc)
+            try:
+                return failed
+            finally:
+                del failed
 
     def _wait(self, waited: Future[Any]) -> None:
         # Whoever holds the future holds the coroutine, whatever it waits for.
         self.future._eyewall_runner = self  # type: ignore[union-attr]  # noqa: SLF001
-        waited.add_done_callback(self.wake, context=self.context)
+        waited.add_done_callback(self.step, context=self.context)
 
     def _wait_a_turn(self) -> None:
         assert self.future is not None
         self.future.get_loop().call_soon(self.step, context=self.context)
 
     def _succeed(self, value: Any) -> None:
-        future = self._end()
-        if self.at_end is not None:
-            try:
-                self.at_end()
-            except Exception as exc:  # noqa: BLE001 - it is the future's
-                set_failure(future, exc)
-                return
-        if not future.done():
-            future.set_result(value)
-
-    def _fail(self, exc: BaseException) -> None:
-        set_failure(self._end(), exc)
-
-    def _end(self) -> Future[Any]:
         future = self.future
         assert future is not None
         self.generator = self.future = None
-        return future
+        if self.keys is not None and (leak := self.keys.leak()) is not None:
+            set_failure(future, leak)
+        elif not future.done():
+            future.set_result(value)
+
+    def _fail(self, exc: BaseException) -> None:
+        future = self.future
+        assert future is not None
+        self.generator = self.future = None
+        set_failure(future, exc)
 
 
 def set_failure(future: Future[Any], exc: BaseException) -> None:

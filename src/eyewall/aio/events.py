@@ -4,7 +4,7 @@ from asyncio import Future
 from collections import OrderedDict
 
 from eyewall.aio.deadlines import Timeout
-from eyewall.aio.waiters import Line, Waiter, time_out
+from eyewall.aio.waiters import Line, Waiter, stand_in_line
 
 
 def _nothing(_result: object) -> None:
@@ -49,10 +49,7 @@ class Event:
             done: Future[None] = Future()
             done.set_result(None)
             return done
-        waiter: Waiter[None] = Waiter(self._waiters, _nothing)
-        if timeout is not None:
-            waiter.expire_after(timeout, time_out)
-        return waiter
+        return stand_in_line(self._waiters, _nothing, timeout)
 
 
 class Condition:
@@ -74,10 +71,7 @@ class Condition:
         Returns:
             A future: True when there was a notice, False when the time was over.
         """
-        waiter: Waiter[bool] = Waiter(self._waiters, self._pass_on)
-        if timeout is not None:
-            waiter.expire_after(timeout, _miss)
-        return waiter
+        return stand_in_line(self._waiters, self._pass_on, timeout, _miss)
 
     def notify(self, n: int = 1) -> None:
         """Wake the first `n` who wait."""

@@ -64,6 +64,30 @@ def Task(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:  #
 
 
 @final
+class _Keys:
+    """The callbacks of one coroutine that it has not waited for."""
+
+    __slots__ = ("futures",)
+
+    def __init__(self) -> None:
+        self.futures: dict[Hashable, Future[Any]] = {}
+
+    def leak(self) -> Exception | None:
+        """The error of a coroutine that ends now."""
+        if not self.futures:
+            return None
+        keys = ", ".join(map(repr, self.futures))
+        return LeakedCallbackError(f"a coroutine ended without waiting for its callbacks {keys}")
+
+
+def _keys_of(runner: Runner) -> dict[Hashable, Future[Any]]:
+    keys = runner.keys
+    if not isinstance(keys, _Keys):
+        keys = runner.keys = _Keys()
+    return keys.futures
+
+
+@final
 class Callback(YieldPoint):
     """Yielded, it is worth a callback; `Wait(key)` waits until that is called.
 
@@ -82,20 +106,14 @@ class Callback(YieldPoint):
         Raises:
             KeyReuseError: The coroutine has one with this key.
         """
-        if self._key in runner.keys:
+        futures = _keys_of(runner)
+        if self._key in futures:
             raise KeyReuseError(f"key {self._key!r} is in use; wait for its callback first")
         future: Future[Any] = Future()
-        runner.keys[self._key] = future
-        runner.at_end = functools.partial(_check_all_were_waited_for, runner)
+        futures[self._key] = future
         ready: Future[Any] = Future()
         ready.set_result(_into(future))
         return ready
-
-
-def _check_all_were_waited_for(runner: Runner) -> None:
-    if runner.keys:
-        keys = ", ".join(sorted(map(repr, runner.keys)))
-        raise LeakedCallbackError(f"a coroutine ended without waiting for its callbacks {keys}")
 
 
 @final
@@ -118,7 +136,7 @@ class Wait(YieldPoint):
             UnknownKeyError: The coroutine has no callback with this key.
         """
         try:
-            return runner.keys.pop(self._key)
+            return _keys_of(runner).pop(self._key)
         except KeyError:
             raise UnknownKeyError(f"no callback has the key {self._key!r}") from None
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, NoReturn, final
 
 from eyewall.aio.deadlines import Timeout
-from eyewall.aio.waiters import Line, Waiter, time_out
+from eyewall.aio.waiters import Line, stand_in_line
 
 
 @final
@@ -105,10 +105,7 @@ class Semaphore(_Acquired):
             taken: Future[Any] = Future()
             taken.set_result(_Held(self))
             return taken
-        waiter: Waiter[Any] = Waiter(self._waiters, self._take_back)
-        if timeout is not None:
-            waiter.expire_after(timeout, time_out)
-        return waiter
+        return stand_in_line(self._waiters, self._take_back, timeout)
 
     def release(self) -> None:
         """Give a permit back: to the first who waits, if any."""
@@ -169,10 +166,7 @@ class Lock(_Acquired):
             taken: Future[Any] = Future()
             taken.set_result(_Held(self))
             return taken
-        waiter: Waiter[Any] = Waiter(self._waiters, self._take_back)
-        if timeout is not None:
-            waiter.expire_after(timeout, time_out)
-        return waiter
+        return stand_in_line(self._waiters, self._take_back, timeout)
 
     def release(self) -> None:
         """Release the lock: to the first who waits, if any.

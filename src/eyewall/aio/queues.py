@@ -3,12 +3,16 @@
 import asyncio
 import heapq
 from asyncio import Future
+from asyncio.events import _get_running_loop
 from collections import OrderedDict, deque
-from typing import Any, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from eyewall.aio.deadlines import Timeout
 from eyewall.aio.events import Event
-from eyewall.aio.waiters import Line, Waiter, time_out
+from eyewall.aio.waiters import Line, stand_in_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -66,10 +70,15 @@ class Queue(Generic[T]):
         self._maxsize = maxsize
         self._unfinished = 0
         self._finished = Event()
-        self._finished.set()
+        self._put_done: Future[None] | None = None
         self._getters: Line[T] = OrderedDict()
         self._putters: Line[None] = OrderedDict()
         self._init()
+        self._add: Callable[[T], object] = self._put
+        self._take: Callable[[], T] = self._get
+        if type(self) is Queue:
+            # Nobody has overridden the order: go straight to the deque.
+            self._add, self._take = self._queue.append, self._queue.popleft
 
     # What a queue with another order overrides.
 
@@ -116,15 +125,19 @@ class Queue(Generic[T]):
         Returns:
             A future; it fails with `TimeoutError` when the time is over.
         """
-        if self._getters or not self.full():
-            self.put_nowait(item)
-            done: Future[None] = Future()
-            done.set_result(None)
+        if self._getters or not self._maxsize or len(self._queue) < self._maxsize:
+            self._unfinished += 1
+            self._add(item)
+            if self._getters:
+                self._serve_next()
+            done = self._put_done
+            if done is None or done.get_loop() is not _get_running_loop():
+                # One is enough for all puts in the same loop that need not wait.
+                done = self._put_done = Future()
+                done.set_result(None)
             return done
-        waiter: Waiter[None] = Waiter(self._putters, _nothing)
+        waiter = stand_in_line(self._putters, _nothing, timeout)
         waiter.offer = item
-        if timeout is not None:
-            waiter.expire_after(timeout, time_out)
         return waiter
 
     def put_nowait(self, item: T) -> None:
@@ -135,10 +148,10 @@ class Queue(Generic[T]):
         """
         if not self._getters and self.full():
             raise QueueFull
-        self._admit(item)
+        self._unfinished += 1
+        self._add(item)
         if self._getters:
-            getter, _ = self._getters.popitem(last=False)
-            getter.serve(self._get())
+            self._serve_next()
 
     def get(self, timeout: Timeout | None = None) -> Future[T]:
         """Get the next item, waiting for one.
@@ -151,12 +164,9 @@ class Queue(Generic[T]):
         """
         if self._queue:
             done: Future[T] = Future()
-            done.set_result(self.get_nowait())
+            done.set_result(self.get_nowait() if self._putters else self._take())
             return done
-        waiter: Waiter[T] = Waiter(self._getters, self._take_back)
-        if timeout is not None:
-            waiter.expire_after(timeout, time_out)
-        return waiter
+        return stand_in_line(self._getters, self._take_back, timeout)
 
     def get_nowait(self) -> T:
         """Get the next item.
@@ -167,11 +177,12 @@ class Queue(Generic[T]):
         if not self._queue:
             raise QueueEmpty
         # Items that were given back may exceed the limit; then there is no room yet.
-        if self._putters and len(self._queue) <= self._maxsize:
+        if self._putters and len(self._queue) < self._maxsize + 1:
             putter, _ = self._putters.popitem(last=False)
-            self._admit(putter.offer)
+            self._unfinished += 1
+            self._add(putter.offer)
             putter.serve(None)
-        return self._get()
+        return self._take()
 
     def task_done(self) -> None:
         """Say that an item that was got has been dealt with.
@@ -184,6 +195,7 @@ class Queue(Generic[T]):
         self._unfinished -= 1
         if self._unfinished == 0:
             self._finished.set()
+            self._finished.clear()
 
     def join(self, timeout: Timeout | None = None) -> Future[None]:
         """Wait until `task_done` was called for each item.
@@ -194,6 +206,10 @@ class Queue(Generic[T]):
         Returns:
             A future; it fails with `TimeoutError` when the time is over.
         """
+        if self._unfinished == 0:
+            done: Future[None] = Future()
+            done.set_result(None)
+            return done
         return self._finished.wait(timeout)
 
     def __aiter__(self) -> _Items[T]:
@@ -218,11 +234,9 @@ class Queue(Generic[T]):
             parts.append(f"tasks={self._unfinished}")
         return " ".join(parts)
 
-    def _admit(self, item: T) -> None:
-        self._unfinished += 1
-        if self._unfinished == 1:
-            self._finished.clear()
-        self._put(item)
+    def _serve_next(self) -> None:
+        getter, _ = self._getters.popitem(last=False)
+        getter.serve(self._take())
 
     def _take_back(self, item: T) -> None:
         if self._getters:
