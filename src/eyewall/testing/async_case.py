@@ -35,7 +35,7 @@ class AsyncTestCase(unittest.TestCase):
     def tearDown(self) -> None:  # noqa: D102 - unittest's
         loop = self.io_loop.asyncio_loop
         if not loop.is_closed():
-            loop.run_until_complete(_cancel_all())
+            loop.run_until_complete(cancel_all())
             loop.run_until_complete(loop.shutdown_asyncgens())
         self.io_loop.clear_current()
         if not loop.is_closed():
@@ -109,7 +109,8 @@ def setup_with_context_manager(
     return testcase.enterContext(cm)
 
 
-async def _cancel_all() -> None:
+async def cancel_all() -> None:
+    """Cancel every other task of the running loop, and wait for its end."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()

@@ -1,12 +1,12 @@
 """`gen_test`: test methods that are coroutines, with a time limit."""
 
-import asyncio
-import concurrent.futures
 import functools
 import inspect
 import os
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from typing import Any, Final, TypeVar, overload
+
+from eyewall.aio.coroutine import coroutine
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -57,13 +57,12 @@ def gen_test(
     """
     if func is None:
         return functools.partial(gen_test, timeout=timeout)
-    method = func
+    method = coroutine(func) if inspect.isgeneratorfunction(func) else func
 
     @functools.wraps(method)
     def test(self: Any, *args: Any, **kwargs: Any) -> Any:
         def start() -> Any:
-            result = method(self, *args, **kwargs)
-            return _drive(result) if inspect.isgenerator(result) else result
+            return method(self, *args, **kwargs)
 
         self.io_loop.run_sync(
             start, timeout=get_async_test_timeout() if timeout is None else timeout
@@ -72,34 +71,3 @@ def gen_test(
     # The method is no coroutine function any more, whatever it wraps: unittest looks for that.
     del test.__wrapped__
     return test
-
-
-def _drive(generator: Generator[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
-    """A generator that yields awaitables, as a coroutine."""
-
-    async def run() -> Any:
-        send: Callable[[Any], Any] = generator.send
-        value: Any = None
-        while True:
-            try:
-                awaited = send(value)
-            except StopIteration as stop:
-                return stop.value
-            try:
-                value, send = await _one(awaited), generator.send
-            except BaseException as exc:  # noqa: BLE001 - the generator is to see each
-                value, send = exc, generator.throw
-
-    return run()
-
-
-async def _one(awaited: Any) -> Any:
-    if awaited is None:
-        return await asyncio.sleep(0)
-    if isinstance(awaited, list | tuple):
-        return await asyncio.gather(*awaited)
-    if isinstance(awaited, dict):
-        return dict(zip(awaited, await asyncio.gather(*awaited.values()), strict=True))
-    if isinstance(awaited, concurrent.futures.Future):
-        return await asyncio.wrap_future(awaited)
-    return await awaited
