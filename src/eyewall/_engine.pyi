@@ -142,6 +142,9 @@ class Server:
     def set_tls(self, tls: TLSConfig) -> None:
         """Use these certificates for connections accepted from now on."""
 
+    def set_on_exchange(self, on_exchange: Callable[[Exchange], object]) -> None:
+        """Call this with exchanges from now on."""
+
     def stop_accepting(self) -> None:
         """Close the listening descriptors; connections go on."""
 

@@ -74,6 +74,18 @@ impl PyHost {
         }
     }
 
+    /// Call something else with the exchanges of a server from now on.
+    pub(crate) fn set_on_exchange(&self, key: ServerKey, on_exchange: Py<PyAny>) {
+        let replaced = self
+            .servers
+            .borrow_mut()
+            .get_mut(key.index())
+            .and_then(Option::as_mut)
+            .map(|server| std::mem::replace(&mut server.on_exchange, on_exchange));
+        // What it drops may call back.
+        drop(replaced);
+    }
+
     pub(crate) fn remove_server(&self, key: ServerKey) {
         let removed = self
             .servers

@@ -119,6 +119,15 @@ impl Server {
         Ok(())
     }
 
+    fn set_on_exchange(&self, py: Python<'_>, on_exchange: Py<PyAny>) -> PyResult<()> {
+        if !on_exchange.bind(py).is_callable() {
+            return Err(PyTypeError::new_err("on_exchange must be callable"));
+        }
+        let engine = reactor::get(py, self.reactor)?;
+        engine.host().set_on_exchange(self.key, on_exchange);
+        Ok(())
+    }
+
     fn stop_accepting(&self, py: Python<'_>) -> PyResult<()> {
         reactor::get(py, self.reactor)?.stop_accepting(self.key);
         Ok(())

@@ -11,9 +11,10 @@ from typing import Any, Final, NoReturn
 
 from eyewall import __version__
 from eyewall.base.errors import ConfigurationError, StartupError
-from eyewall.cli.develop import develop, develop_child
+from eyewall.cli.control import add_parser, control
+from eyewall.cli.develop import CHILD, develop, develop_child
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
-from eyewall.cli.serve import serve
+from eyewall.cli.workers import WORKER, serve_alone, supervise, worker, worker_count
 
 _STARTUP_FAILED: Final = 3
 _USAGE: Final = 2
@@ -40,28 +41,45 @@ def _parser() -> argparse.ArgumentParser:
         add_arguments(sub)
         if verb == "config":
             sub.add_argument("--show", action="store_true", help="accepted; it always shows")
+    add_parser(verbs)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit: 0 after a stop, 2 for wrong usage, 3 for a failed start."""
-    if os.environ.get("EYEWALL_DEV_CHILD"):
+    if os.environ.get(CHILD):
         sys.exit(_guarded(develop_child, None))
+    if os.environ.get(WORKER):
+        sys.exit(_guarded(worker, None))
     given: dict[str, Any] = vars(_parser().parse_args(argv))
-    verb, target = given.pop("verb"), given.pop("target")
+    verb, target = given.pop("verb"), given.pop("target", None)
     given.pop("show", None)
+    asked = given if verb == "ctl" else {}
+    given = {} if verb == "ctl" else given
     folder = Path(given.get("app_dir", os.environ.get("EYEWALL_APP_DIR", ".")))
     try:
         settings, named = gather(given, os.environ, folder)
     except ConfigurationError as exc:
         sys.exit(_fail(str(exc), _USAGE))
     target = target or named
+    sys.exit(_guarded(lambda: _do(verb, target, settings, asked), settings))
+
+
+def _do(verb: str, target: str | None, settings: Settings, asked: dict[str, Any]) -> int | None:
     if verb == "config":
-        sys.exit(_show(settings))
+        return _show(settings)
+    if verb == "ctl":
+        return control(asked, settings["control"])
     reload = verb == "dev" if settings["reload"] is None else settings["reload"]
+    if settings["workers"] is not None:
+        if reload:
+            raise ConfigurationError("--workers and --reload exclude each other")
+        worker_count(settings["workers"])
+        return supervise(target, settings)
     if reload:
-        sys.exit(_guarded(lambda: develop(target, settings), settings))
-    sys.exit(_guarded(lambda: serve(target, settings, debug=verb == "dev"), settings))
+        return develop(target, settings)
+    serve_alone(target, settings, debug=verb == "dev")
+    return 0
 
 
 def _guarded(work: Callable[[], int | None], settings: Settings | None) -> int:

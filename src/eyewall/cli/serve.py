@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +18,60 @@ from eyewall.cli.options import Settings
 from eyewall.http.server.server import HTTPServer
 from eyewall.http.server.tls import load_tls
 from eyewall.loop.policy import new_event_loop
-from eyewall.net.sockets import bind_sockets, bind_unix_socket, inherited_socket
+from eyewall.net.sockets import (
+    activated_sockets,
+    bind_sockets,
+    bind_unix_socket,
+    inherited_socket,
+)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def open_sockets(settings: Settings) -> list[socket.socket]:
-    """The listening sockets that the settings ask for.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is being served.
+
+    Attributes:
+        server: The server.
+        sockets: Where it listens.
+        stop: Makes it drain and end.
+        stopping: Set when it does.
+    """
+
+    server: HTTPServer
+    sockets: Sequence[socket.socket]
+    stop: Callable[[], None]
+    stopping: asyncio.Event
+
+
+Attach = Callable[[Served], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What `serve` was given beside the program and its settings."""
+
+    sockets: Sequence[socket.socket]
+    on_ready: Callable[[], None] | None
+    life_fd: int | None
+    attach: Attach | None
+    debug: bool
+
+
+@asynccontextmanager
+async def _nothing(_served: Served) -> AsyncIterator[None]:
+    yield
+
+
+def open_sockets(settings: Settings, *, reuse_port: bool = False) -> list[socket.socket]:
+    """The listening sockets that the settings ask for, or that systemd has opened.
 
     Raises:
         StartupError: One of them cannot be had.
     """
+    if activated := activated_sockets():
+        return activated
     sockets: list[socket.socket] = []
     places: list[str] = list(settings["bind"])
     if settings["fd"] is not None:
@@ -34,7 +79,7 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
     if settings["unix"] is not None:
         places.append(f"unix:{settings['unix']}")
     if not places:
-        return bind_sockets(settings["port"], settings["host"])
+        return bind_sockets(settings["port"], settings["host"], reuse_port=reuse_port)
     for place in places:
         if place.startswith("fd://"):
             sockets.append(inherited_socket(_number(place.removeprefix("fd://"), place)))
@@ -44,7 +89,8 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
             host, colon, port = place.rpartition(":")
             if not colon:
                 raise StartupError(f"{place!r} is not host:port, unix:PATH or fd://N")
-            sockets.extend(bind_sockets(_number(port, place), host.strip("[]")))
+            number = _number(port, place)
+            sockets.extend(bind_sockets(number, host.strip("[]"), reuse_port=reuse_port))
     return sockets
 
 
@@ -92,6 +138,7 @@ def serve(
     sockets: Sequence[socket.socket] = (),
     on_ready: Callable[[], None] | None = None,
     life_fd: int | None = None,
+    attach: Attach | None = None,
     debug: bool = False,
 ) -> None:
     """Load the application and serve it until SIGTERM or SIGINT.
@@ -102,6 +149,8 @@ def serve(
         sockets: Listening sockets that somebody else has opened.
         on_ready: Called once the server serves, instead of printing where.
         life_fd: Descriptor that becomes readable when the server is to stop.
+        attach: Makes what works beside the server: entered once it serves, left when it has
+            drained.
         debug: Show tracebacks to clients.
 
     Raises:
@@ -115,7 +164,8 @@ def serve(
     loop = new_event_loop(settings["loop"])
     asyncio.set_event_loop(loop)
     try:
-        loop.run_until_complete(_serve(target, settings, sockets, on_ready, life_fd, debug=debug))
+        beside = _Beside(sockets, on_ready, life_fd, attach, debug)
+        loop.run_until_complete(_serve(target, settings, beside))
     finally:
         loop.run_until_complete(_end_tasks())
         loop.run_until_complete(loop.shutdown_asyncgens())
@@ -130,30 +180,26 @@ async def _end_tasks() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _serve(
-    target: str | None,
-    settings: Settings,
-    sockets: Sequence[socket.socket],
-    on_ready: Callable[[], None] | None,
-    life_fd: int | None,
-    *,
-    debug: bool,
-) -> None:
+async def _serve(target: str | None, settings: Settings, beside: _Beside) -> None:
     tls = make_tls(settings)
-    opened = [] if sockets else open_sockets(settings)
+    opened = [] if beside.sockets else open_sockets(settings)
     try:
         app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
-        if debug and isinstance(getattr(app, "settings", None), dict):
+        if beside.debug and isinstance(getattr(app, "settings", None), dict):
             app.settings.setdefault("serve_traceback", True)
         server = _make_server(app, settings, tls)
-        served = list(sockets) or opened
+        served = list(beside.sockets) or opened
         server.add_sockets(served)
-        if on_ready is None:
-            scheme = "https" if tls is not None else "http"
-            banner(target, addresses(served, scheme))
-        else:
-            on_ready()
-        await _until_stopped(server, settings, life_fd)
+        stop, quick = asyncio.Event(), asyncio.Event()
+        _listen_to_signals(server, settings, stop, quick)
+        attach = beside.attach or _nothing
+        async with attach(Served(server, served, stop.set, stop)):
+            if beside.on_ready is None:
+                scheme = "https" if tls is not None else "http"
+                banner(target, addresses(served, scheme))
+            else:
+                beside.on_ready()
+            await _until_stopped(server, settings, beside.life_fd, stop, quick)
     finally:
         close_sockets(opened)
 
@@ -188,21 +234,33 @@ def close_sockets(sockets: Sequence[socket.socket]) -> None:
         sock.close()
 
 
-async def _until_stopped(server: HTTPServer, settings: Settings, life_fd: int | None) -> None:
+def _listen_to_signals(
+    server: HTTPServer, settings: Settings, stop: asyncio.Event, quick: asyncio.Event
+) -> None:
     loop = asyncio.get_running_loop()
-    stop, quick = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
         (quick if stop.is_set() else stop).set()
-
-    def orphaned() -> None:
-        loop.remove_reader(life_fd or 0)
-        stop.set()
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, signalled)
     if settings["certfile"]:
         loop.add_signal_handler(signal.SIGHUP, _reload_tls, server, settings)
+
+
+async def _until_stopped(
+    server: HTTPServer,
+    settings: Settings,
+    life_fd: int | None,
+    stop: asyncio.Event,
+    quick: asyncio.Event,
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    def orphaned() -> None:
+        loop.remove_reader(life_fd or 0)
+        stop.set()
+
     if life_fd is not None:
         loop.add_reader(life_fd, orphaned)
     await stop.wait()

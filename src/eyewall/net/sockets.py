@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from eyewall.base.errors import StartupError
 
 BACKLOG: Final = 4096
 
+_FIRST_FD: Final = 3
 _NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
@@ -115,6 +117,21 @@ def inherited_socket(fd: int) -> socket.socket:
         raise StartupError(f"descriptor {fd} is a socket that does not listen")
     sock.setblocking(False)
     return sock
+
+
+def activated_sockets(environ: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
+    """The listening sockets that systemd has opened for this process (sd_listen_fds(3)).
+
+    Raises:
+        StartupError: One of them is no listening socket.
+    """
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(environ.get("LISTEN_FDS", "0"))
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        # What this process starts has no business with them.
+        environ.pop(name, None)
+    return [inherited_socket(_FIRST_FD + number) for number in range(count)]
 
 
 def _why(exc: OSError, where: str) -> str:

@@ -76,6 +76,7 @@ class HTTPServer:
             "on_notice": NoticeLog(),
         }
         self._servers: list[Server] = []
+        self._diverted: Callable[[Any], object] | None = None
         self._bound: list[socket.socket] = []
 
     def listen(self, port: int, address: str | None = None, **options: Any) -> list[socket.socket]:
@@ -115,7 +116,16 @@ class HTTPServer:
         """Serve on listening sockets; the engine uses duplicates of their descriptors."""
         reactor = Reactor.of(_current_loop())
         fds = [sock.fileno() for sock in sockets]
-        self._servers.append(Server(reactor, fds, self.app, **self._options))
+        self._servers.append(Server(reactor, fds, self._diverted or self.app, **self._options))
+
+    def divert(self, to: Callable[[Any], object] | None) -> None:
+        """Give exchanges to another function than the application; None ends that.
+
+        Without it, nothing stands between the engine and the application.
+        """
+        self._diverted = to
+        for server in self._servers:
+            server.set_on_exchange(to or self.app)
 
     def set_tls(self, tls: TLSConfig) -> None:
         """Use these certificates for connections from now on."""

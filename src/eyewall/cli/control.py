@@ -1,0 +1,211 @@
+"""`eyewall ctl`: ask a running server, and where its control socket is."""
+
+import argparse
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from eyewall.base.errors import ConfigurationError, StartupError
+from eyewall.base.log import gen_log
+from eyewall.cli.options import Settings
+from eyewall.ops.control import ControlServer, ask, default_path, live_paths
+from eyewall.ops.messages import Handle, PeerError
+
+_FAILED: Final = 1
+_USAGE: Final = 2
+
+VERBS: Final = {
+    "status": "what the server does, and whether traffic is suspended",
+    "workers": "the worker processes",
+    "connections": "how many connections and requests there are",
+    "reload": "replace all workers by new ones, without losing a request",
+    "upgrade": "replace the supervisor itself by the installed version",
+    "scale": "have another number of workers",
+    "suspend": "hold new requests, and return when none runs any more",
+    "resume": "let the held requests go",
+    "window": "suspend, run a command, resume whatever happens",
+    "log-level": "change what is logged",
+    "stacks": "where every task stands",
+    "memory": "what memory is used for",
+    "stop": "finish running requests and end",
+}
+
+
+def control_path(settings: Settings, sockets: Sequence[socket.socket]) -> str | None:
+    """Where the control socket of a server is; None when it has none."""
+    path = settings["control"]
+    if path == "off":
+        return None
+    if path is not None:
+        return str(path)
+    name = sockets[0].getsockname()
+    return default_path(Path(name).name if isinstance(name, str) else str(name[1]))
+
+
+@contextlib.asynccontextmanager
+async def control_server(path: str | None, handle: Handle) -> AsyncIterator[None]:
+    """Listen for `eyewall ctl` while the block runs; a place that cannot be used is a warning."""
+    server = None
+    if path is not None:
+        server = ControlServer(path, handle)
+        try:
+            await server.start()
+        except StartupError as exc:
+            gen_log.warning("There is no control socket: %s", exc)
+            server = None
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.close()
+
+
+def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `ctl` and its own verbs."""
+    text = "ask a running server"
+    parser = verbs.add_parser("ctl", help=text, description=f"{text.capitalize()}.")
+    subs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, meaning in VERBS.items():
+        sub = subs.add_parser(name, help=meaning, description=f"{meaning.capitalize()}.")
+        sub.add_argument(
+            "--control", metavar="PATH", help="its control socket, where there are several"
+        )
+        sub.add_argument("--json", action="store_true", help="print the answer as one line of JSON")
+        if name == "scale":
+            sub.add_argument("count", type=int)
+        elif name == "log-level":
+            sub.add_argument("level", choices=["debug", "info", "warning", "error", "critical"])
+        elif name in {"suspend", "window"}:
+            sub.add_argument(
+                "--route", metavar="PATTERN", help="only paths that match, as '/orders/*'"
+            )
+            sub.add_argument(
+                "--wait", type=_seconds, default=10.0, metavar="TIME",
+                help="how long running requests may take to finish (default: 10s)",
+            )  # fmt: skip
+        if name == "suspend":
+            sub.add_argument(
+                "--for",
+                dest="for_s",
+                type=_seconds,
+                metavar="TIME",
+                help="resume by itself after that time, as 10s",
+            )
+        elif name == "window":
+            sub.add_argument("run", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+
+
+def _seconds(text: str) -> float:
+    """A time such as 10, 10s, 500ms or 2m, in seconds."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)):
+        if unit and not text.endswith(unit):
+            continue
+        try:
+            value = float(text.removesuffix(unit)) * factor
+        except ValueError:
+            continue
+        if 0 < value < 86400:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no time such as 10s, 500ms or 2m")
+
+
+def control(given: dict[str, Any], configured: str | None) -> int:
+    """Ask, and print the answer; returns the exit code.
+
+    Args:
+        given: What the command line said.
+        configured: The control socket that the configuration names.
+
+    Raises:
+        ConfigurationError: No server, or several, could be meant.
+    """
+    path = given["control"] or configured or _only_server()
+    command = given["command"]
+    if command == "window":
+        return _window(path, given)
+    more = {
+        key: given[name]
+        for name, key in (
+            ("count", "count"), ("level", "level"), ("route", "route"),
+            ("for_s", "for_s"), ("wait", "wait_s"),
+        )
+        if given.get(name) is not None
+    }  # fmt: skip
+    try:
+        answer = ask(path, command, more)
+    except PeerError as exc:
+        return _say(str(exc), _FAILED)
+    print(json.dumps(answer) if given["json"] else _readable(answer))  # noqa: T201 - what was asked for
+    return 0
+
+
+def _only_server() -> str:
+    paths = list(live_paths())
+    if not paths:
+        raise ConfigurationError("no server of this user is running; --control names its socket")
+    if len(paths) > 1:
+        listed = "\n  ".join(paths)
+        raise ConfigurationError(
+            f"several servers are running; name one with --control:\n  {listed}"
+        )
+    return paths[0]
+
+
+def _say(text: str, code: int) -> int:
+    print(f"eyewall: {text}", file=sys.stderr)  # noqa: T201 - the command's own line
+    return code
+
+
+def _window(path: str, given: dict[str, Any]) -> int:
+    """Suspend, run a command, resume."""
+    run = given["run"][1:] if given["run"][:1] == ["--"] else given["run"]
+    if not run:
+        return _say("window needs a command: eyewall ctl window -- ./migrate.sh", _USAGE)
+    order = {"wait_s": given["wait"]} | ({"route": given["route"]} if given["route"] else {})
+    try:
+        ask(path, "suspend", order)
+        try:
+            code = subprocess.run(run, check=False).returncode  # noqa: S603 - the user's own command
+        except OSError as exc:
+            code = _say(f"{run[0]}: {exc.strerror}", 127)
+        finally:
+            released = ask(path, "resume", {})["released"]
+    except PeerError as exc:
+        return _say(str(exc), _FAILED)
+    print(f"{released} requests had been held", file=sys.stderr)  # noqa: T201 - the command's own line
+    return code if code >= 0 else 128 - code
+
+
+def _readable(answer: Any, indent: str = "") -> str:
+    """An answer for a person: a value a line, tables for lists of the same shape."""
+    if isinstance(answer, list) and answer and all(isinstance(row, dict) for row in answer):
+        if any(isinstance(value, list) for row in answer for value in row.values()):
+            return "\n\n".join(_readable(row, indent) for row in answer)
+        return _table(answer)
+    if isinstance(answer, dict):
+        lines = []
+        for name, value in answer.items():
+            if isinstance(value, dict | list) and value:
+                lines.append(f"{indent}{name}:")
+                lines.append(_readable(value, indent + "  "))
+            else:
+                lines.append(f"{indent}{name}: {value}")
+        return "\n".join(lines)
+    if isinstance(answer, list):
+        return "\n".join(f"{indent}{value}" for value in answer)
+    return f"{indent}{answer}"
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
