@@ -3,7 +3,7 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Final, TypeVar, overload
 
 from eyewall.aio.coroutine import coroutine
@@ -57,17 +57,32 @@ def gen_test(
     """
     if func is None:
         return functools.partial(gen_test, timeout=timeout)
-    method = coroutine(func) if inspect.isgeneratorfunction(func) else func
+    method = func
 
     @functools.wraps(method)
     def test(self: Any, *args: Any, **kwargs: Any) -> Any:
-        def start() -> Any:
-            return method(self, *args, **kwargs)
+        limit = get_async_test_timeout() if timeout is None else timeout
+        result: Any = None
 
-        self.io_loop.run_sync(
-            start, timeout=get_async_test_timeout() if timeout is None else timeout
-        )
+        @coroutine
+        def start() -> Any:
+            nonlocal result
+            result = method(self, *args, **kwargs)
+            return result if inspect.isgenerator(result) else _finish(result)
+
+        try:
+            self.io_loop.run_sync(start, timeout=limit)
+        except TimeoutError as exc:
+            if inspect.isgenerator(result) and inspect.getgeneratorstate(result) == "GEN_SUSPENDED":
+                # The traceback is to show what the test was waiting for.
+                result.throw(exc)
+            raise
 
     # The method is no coroutine function any more, whatever it wraps: unittest looks for that.
     del test.__wrapped__
     return test
+
+
+def _finish(result: Any) -> Generator[Any, Any, Any]:
+    """What is not to be awaited is done."""
+    return (yield result) if inspect.isawaitable(result) else result

@@ -171,7 +171,8 @@ def test_tests_of_pytest_asyncio_stay_with_it(outcomes, mode):
             await asyncio.sleep(0)
             assert (await client.get("/")).text == "hello"
         """
-    assert outcomes(tests, "-o", f"asyncio_mode={mode}") == {"passed": 2}
+    chosen = (f"asyncio_mode={mode}", "asyncio_default_fixture_loop_scope=function")
+    assert outcomes(tests, "-o", chosen[0], "-o", chosen[1]) == {"passed": 2}
 
 
 def test_a_run_that_does_not_use_it_never_imports_the_framework(outcomes):
