@@ -8,6 +8,8 @@ from typing import Any, Final, TextIO, final
 
 from eyewall.base.option_values import Error, check, parse, parse_list
 
+# Inside the class below `type` is an attribute's name.
+_Type = type
 _WIDTH: Final = 79
 _INDENT: Final = 35
 
@@ -33,7 +35,7 @@ class _Option:
         self,
         name: str,
         default: Any,
-        type_: type,
+        type_: _Type,
         *,
         help_: str | None,
         metavar: str | None,
@@ -41,7 +43,8 @@ class _Option:
         group: str,
         callback: Callable[[Any], object] | None,
     ) -> None:
-        self.name, self.type, self.help, self.metavar = name, type_, help_, metavar
+        self.name, self.help, self.metavar = name, help_, metavar
+        self.type = type_
         self.multiple, self.group, self.callback = multiple, group, callback
         self.default = [] if multiple and default is None else default
         self.is_set = False
@@ -181,14 +184,13 @@ class OptionParser:
         if key in self._options:
             first = self._options[key]
             raise Error(f"Option {first.name!r} is already defined in {first.group or 'here'}")
-        if type is None:
-            known = default is not None and not multiple
-            type = default.__class__ if known else str  # noqa: A001 - the argument's name
+        known = default is not None and not multiple
+        kind = type if type is not None else default.__class__ if known else str
         place = _caller() if group is None else group
         self._options[key] = _Option(
             name,
             default,
-            type,
+            kind,
             help_=help,
             metavar=metavar,
             multiple=multiple,
