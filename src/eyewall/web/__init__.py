@@ -12,6 +12,7 @@ from eyewall.web.handler.decorators import (
 )
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.stock import ErrorHandler, RedirectHandler
+from eyewall.web.rate_limit import rate_limit
 from eyewall.web.routing.mount import Mount
 from eyewall.web.routing.rules import URLSpec, url
 from eyewall.web.static.handler import StaticFileHandler
@@ -33,6 +34,7 @@ __all__ = [
     "addslash",
     "asynchronous",
     "authenticated",
+    "rate_limit",
     "removeslash",
     "stream_request_body",
     "url",
