@@ -23,7 +23,7 @@ async def slow(request):
     return "slow"
 
 async def stream(request):
-    exchange = request.connection
+    exchange = request.exchange
     exchange.start(200, {"Content-Type": "text/event-stream"})
     exchange.write(b"data: 1\\n\\n")
     await asyncio.sleep(600)

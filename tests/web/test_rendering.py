@@ -6,7 +6,7 @@ import pytest
 
 from eyewall.web import Application, RequestHandler
 from eyewall.web.templates import DictLoader
-from eyewall.web.ui_modules import UIModule, collect_methods, collect_modules
+from eyewall.web.ui_modules import TemplateModule, UIModule, collect_methods, collect_modules
 from tests.conftest import Live
 
 PAGES = {
@@ -117,7 +117,8 @@ def test_rendering_after_the_end_raises(run, caplog):
 def test_modules_and_methods_come_from_dicts_modules_and_lists():
     holder = types.ModuleType("holder")
     holder.Entry, holder.greet, holder._hidden, holder.Other = Entry, greet, greet, dict
-    assert collect_modules([holder, {"E": Entry, "x": 1}]) == {"Entry": Entry, "E": Entry}
+    found = collect_modules([holder, {"E": Entry, "x": 1}])
+    assert found == {"Template": TemplateModule, "Entry": Entry, "E": Entry}
     assert collect_methods([holder, None]) == {"greet": greet}
     with pytest.raises(TypeError, match="come from"):
         collect_modules(7)

@@ -1,7 +1,7 @@
 """Attributes that are made when they are first read."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -38,3 +38,7 @@ class lazy(Generic[T]):  # noqa: N801 - used as a decorator
             return self
         value = instance.__dict__[self._name] = self._make(instance)
         return value
+
+    if TYPE_CHECKING:
+        # With a real one each read would be a call.
+        def __set__(self, instance: object, value: T) -> None: ...

@@ -1,11 +1,20 @@
 """Dates as HTTP writes them (RFC 9110, section 5.6.7)."""
 
+import calendar
 import datetime
+import time
 from email.utils import format_datetime, parsedate_to_datetime
 
 
-def format_date(when: float | datetime.datetime) -> str:
-    """A time, in seconds since the epoch or as a datetime (naive ones are UTC), as a date."""
+def format_date(when: float | datetime.datetime | time.struct_time | tuple[int, ...]) -> str:
+    """A time as a date.
+
+    Args:
+        when: Seconds since the epoch, a datetime (naive ones are UTC), or a time in UTC as
+            `time.gmtime` gives it.
+    """
+    if isinstance(when, tuple):
+        when = calendar.timegm(when)
     if not isinstance(when, datetime.datetime):
         when = datetime.datetime.fromtimestamp(when, datetime.UTC)
     elif when.tzinfo is None:

@@ -1,12 +1,12 @@
 """Queries and urlencoded bodies, with limits."""
 
-from eyewall.base.errors import EyewallError
 from eyewall.http import engine
+from eyewall.http.errors import HTTPInputError
 
 MAX_FIELDS = 1000
 
 
-class FormError(EyewallError, ValueError):
+class FormError(HTTPInputError):
     """A query or a form that cannot be taken; answered 400."""
 
 

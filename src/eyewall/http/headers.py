@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 
+from eyewall.http.errors import HTTPInputError
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -16,15 +18,15 @@ def normalize_name(name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError unless `name` is a token (RFC 9110, section 5.1)."""
+    """Raise HTTPInputError unless `name` is a token (RFC 9110, section 5.1)."""
     if _TOKEN.match(name) is None:
-        raise ValueError(f"{name!r} cannot be a header name")
+        raise HTTPInputError(f"{name!r} cannot be a header name")
 
 
 def check_value(value: str) -> None:
-    """Raise ValueError when `value` could end its line (RFC 9110, section 5.5)."""
+    """Raise HTTPInputError when `value` could end its line (RFC 9110, section 5.5)."""
     if _CONTROL.search(value) is not None:
-        raise ValueError(f"header value {value!r} has control characters, which cannot be sent")
+        raise HTTPInputError(f"header value {value!r} has control characters, which cannot be sent")
 
 
 class HTTPHeaders(MutableMapping[str, str]):
@@ -39,17 +41,25 @@ class HTTPHeaders(MutableMapping[str, str]):
         >>> headers.add("Set-Cookie", "c=d")
         >>> headers.get_list("set-cookie")
         ['a=b', 'c=d']
+
+    Args:
+        fields: A mapping, in which a list stands for several values, or pairs.
+        more: Further fields.
     """
 
     __slots__ = ("_values",)
 
     def __init__(
-        self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = (), /, **more: str
+        self,
+        fields: Mapping[str, str] | Mapping[str, list[str]] | Iterable[tuple[str, str]] = (),
+        /,
+        **more: str,
     ) -> None:
         self._values: dict[str, list[str]] = {}
         pairs: Any = fields.items() if isinstance(fields, Mapping) else fields
         for name, value in pairs:
-            self.add(name, value)
+            for one in value if isinstance(value, list) else (value,):
+                self.add(name, one)
         for name, value in more.items():
             self.add(name, value)
 
@@ -62,11 +72,39 @@ class HTTPHeaders(MutableMapping[str, str]):
             values.setdefault(normalize_name(name), []).append(value)
         return headers
 
+    @classmethod
+    def parse(cls, headers: str) -> "HTTPHeaders":
+        """Headers from their lines, which may end with CRLF or with LF alone.
+
+        Raises:
+            HTTPInputError: A line is malformed or continued (RFC 9112, section 5.2).
+        """
+        parsed = cls()
+        for line in headers.split("\n"):
+            parsed.parse_line(line)
+        return parsed
+
+    def parse_line(self, line: str) -> None:
+        """Add the field of one line; an empty line is none.
+
+        Raises:
+            HTTPInputError: It is malformed or continues the one before it.
+        """
+        line = line.removesuffix("\r")
+        if not line:
+            return
+        if line[0] in " \t":
+            raise HTTPInputError("a header line continues the one before it")
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise HTTPInputError("a header line has no colon")
+        self.add(name, value.strip(" \t"))
+
     def add(self, name: str, value: str) -> None:
         """Add a value, beside those that the name has.
 
         Raises:
-            ValueError: The name or the value cannot be sent.
+            HTTPInputError: The name or the value cannot be sent.
         """
         check_name(name)
         check_value(value)
@@ -109,6 +147,9 @@ class HTTPHeaders(MutableMapping[str, str]):
         return other
 
     __copy__ = copy
+
+    def __str__(self) -> str:
+        return "".join(f"{name}: {value}\n" for name, value in self.get_all())
 
     def __repr__(self) -> str:
         return f"HTTPHeaders({list(self.get_all())!r})"

@@ -1,7 +1,6 @@
 """`HTTPServerRequest`: a request in Tornado's terms, made from an exchange as it is asked for."""
 
 import time
-from typing import final
 
 from eyewall.base.lazy import lazy
 from eyewall.http.cookies import CookieValue, parse_cookie
@@ -10,9 +9,9 @@ from eyewall.http.forms import FormError, parse_form
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.multipart.form import HTTPFile, boundary_of, parse_multipart
 from eyewall.http.multipart.parser import MultipartError
+from eyewall.http.request_connection import RequestConnection
 
 
-@final
 class HTTPServerRequest:
     """One request.
 
@@ -24,44 +23,49 @@ class HTTPServerRequest:
     """
 
     def __init__(self, exchange: Exchange, body: bytes = b"") -> None:
-        self.connection = exchange
+        self.exchange = exchange
         self.body = body
         self._started = time.monotonic()
 
     @lazy
+    def connection(self) -> RequestConnection:
+        """Where an answer can be written line by line; handlers write theirs otherwise."""
+        return RequestConnection(self.exchange)
+
+    @lazy
     def method(self) -> str:
         """The method."""
-        return self.connection.method
+        return self.exchange.method
 
     @lazy
     def uri(self) -> str:
         """The request target as sent."""
-        return self.connection.target
+        return self.exchange.target
 
     @lazy
     def path(self) -> str:
         """The path, percent-encoded as sent."""
-        return self.connection.path
+        return self.exchange.path
 
     @lazy
     def query(self) -> str:
         """What follows the first "?"."""
-        return self.connection.query
+        return self.exchange.query
 
     @lazy
     def version(self) -> str:
         """The protocol, "HTTP/1.1" and the like."""
-        return self.connection.http_version
+        return self.exchange.http_version
 
     @lazy
     def headers(self) -> HTTPHeaders:
         """The header fields."""
-        return HTTPHeaders.from_wire(self.connection.headers)
+        return HTTPHeaders.from_wire(self.exchange.headers)
 
     @lazy
     def host(self) -> str:
         """The host asked for, with its port."""
-        return self.connection.host or "127.0.0.1"
+        return self.exchange.host or "127.0.0.1"
 
     @lazy
     def host_name(self) -> str:
@@ -72,12 +76,12 @@ class HTTPServerRequest:
     @lazy
     def protocol(self) -> str:
         """The scheme: "http" or "https"."""
-        return self.connection.scheme
+        return self.exchange.scheme
 
     @lazy
     def remote_ip(self) -> str:
         """The client's address."""
-        return self.connection.remote_ip
+        return self.exchange.remote_ip
 
     @lazy
     def query_arguments(self) -> dict[str, list[bytes]]:
@@ -86,13 +90,13 @@ class HTTPServerRequest:
         Raises:
             FormError: The query cannot be taken.
         """
-        return parse_form(self.connection.query)
+        return parse_form(self.exchange.query)
 
     @lazy
     def _form(self) -> tuple[dict[str, list[bytes]], dict[str, list[HTTPFile]]]:
         if not self.body:
             return {}, {}
-        kind = self.connection.header("content-type") or ""
+        kind = self.exchange.header("content-type") or ""
         if kind.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return parse_form(self.body), {}
         try:
@@ -119,7 +123,7 @@ class HTTPServerRequest:
     @lazy
     def cookies(self) -> dict[str, CookieValue]:
         """The cookies: names to values."""
-        field = self.connection.header("cookie")
+        field = self.exchange.header("cookie")
         if field is None:
             return {}
         return {name: CookieValue(value) for name, value in parse_cookie(field).items()}
@@ -139,7 +143,7 @@ class HTTPServerRequest:
 
     def get_ssl_certificate(self) -> bytes | None:
         """The client's certificate in DER, where there is one."""
-        tls = self.connection.tls
+        tls = self.exchange.tls
         return None if tls is None else tls["client_certificate"]
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from typing import Any, Final, TypeVar, final, overload
+from typing import Any, Final, TypeVar, overload
 
 from eyewall.base.log import app_log
 
@@ -25,7 +25,6 @@ class TimeoutError(builtins.TimeoutError):  # noqa: A001 - the name that program
     """`run_sync` took longer than it was given."""
 
 
-@final
 class IOLoop:
     """Tornado's names for what an asyncio loop does.
 

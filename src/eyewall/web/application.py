@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from eyewall.base.log import access_log, gen_log
+from eyewall.base.objects import import_object
+from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer
@@ -18,7 +20,13 @@ from eyewall.web.handler.lifecycle import ClassRoute
 from eyewall.web.handler.stock import ErrorHandler
 from eyewall.web.openapi import add_openapi
 from eyewall.web.routing.mount import Mount, MountRoute
-from eyewall.web.routing.router import ReversibleRouter, Router, RouterRoute
+from eyewall.web.routing.router import (
+    DelegateRoute,
+    ExchangeRoute,
+    ReversibleRouter,
+    Router,
+    RouterFinder,
+)
 from eyewall.web.routing.rules import (
     HostMatches,
     Rule,
@@ -37,7 +45,7 @@ if TYPE_CHECKING:
     from eyewall.web.handler.response_output import Transform
     from eyewall.web.templates.loader import BaseLoader
 
-    Route = ClassRoute | FunctionRoute | RouterRoute | MountRoute
+    Route = ClassRoute | FunctionRoute | ExchangeRoute | DelegateRoute | MountRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -218,9 +226,13 @@ class Application(ReversibleRouter):
         return table
 
     def _add(self, table: "RouteTable[Route]", rule: Rule) -> None:
+        if isinstance(rule.target, str):
+            rule.target = import_object(rule.target)
         target = rule.target
         if isinstance(target, list | tuple):
             table.add(rule.matcher, None, self._make_table(target))
+        elif self._asks(rule):
+            table.add(rule.matcher, None, RouterFinder(target))
         elif isinstance(rule, URLSpec):
             route = self._route(rule)
             table.add_path(rule.regex, route)
@@ -228,6 +240,15 @@ class Application(ReversibleRouter):
         else:
             table.add(rule.matcher, self._route(rule))
         self._name(rule)
+
+    def _asks(self, rule: Rule) -> bool:
+        """Whether the rule's target is a router, that may have nothing for a request."""
+        target = rule.target
+        return (
+            isinstance(target, Router)
+            and not isinstance(target, Application)
+            and not isinstance(rule, Mount)
+        )
 
     def paths(self) -> "Iterator[tuple[re.Pattern[str], Route]]":
         """The patterns of all paths and what serves them, in order; for documents of them."""
@@ -245,8 +266,8 @@ class Application(ReversibleRouter):
             return MountRoute(rule)
         if isinstance(target, type) and issubclass(target, RequestHandler):
             return ClassRoute(self, target, rule.target_kwargs)
-        if isinstance(target, Router):
-            return RouterRoute(target)
+        if isinstance(target, Application | HTTPServerConnectionDelegate):
+            return ExchangeRoute(target)
         if callable(target) and not isinstance(target, type):
             route = FunctionRoute(self)
             named = tuple(rule.regex.groupindex) if isinstance(rule, URLSpec) else None

@@ -259,7 +259,7 @@ class CompressionTransform:
 
     def __init__(self, policy: Compression, request: HTTPServerRequest) -> None:
         self._policy = policy
-        self._accept: str | None = request.connection.header(_VARY)
+        self._accept: str | None = request.exchange.header(_VARY)
         self._heads = request.method == "HEAD"
         self._encoder: Encoder | None = None
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from eyewall.base.objects import import_object
+from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.http.request import HTTPServerRequest
 from eyewall.web.application import Application
 from eyewall.web.routing.router import Delegate, ReversibleRouter, Router
@@ -63,10 +65,14 @@ class RuleRouter(Router):
         Raises:
             TypeError: A target of no known kind.
         """
+        if isinstance(target, str):
+            target = import_object(target)
         if isinstance(target, Router):
             return target.find_handler(request, **target_params)
         if isinstance(target, list | tuple):
             return RuleRouter(target).find_handler(request, **target_params)
+        if isinstance(target, HTTPServerConnectionDelegate):
+            return target.start_request(request.exchange, request.connection)
         if callable(target) and not isinstance(target, type):
             return Application([(AnyMatches(), target)]).find_handler(request)
         raise TypeError(f"{target!r} is no application, router, list of rules or function")

@@ -4,7 +4,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base.escape import utf8
+from eyewall.base.escape import to_unicode, utf8
 from eyewall.web.engine import escape_html
 
 if TYPE_CHECKING:
@@ -82,6 +82,63 @@ class UIModule:
         return self.handler.render_string(path, **kwargs)
 
 
+class TemplateModule(UIModule):
+    """A template as a part of a page: `{% module Template("entry.html", entry=entry) %}`.
+
+    The template itself says what it brings, once for each file however often it is used:
+    `{{ set_resources(embedded_css=".entry { margin: 1em }") }}`, with the names of the methods
+    of `UIModule`.
+    """
+
+    def __init__(self, handler: "RequestHandler") -> None:
+        super().__init__(handler)
+        self._resources: dict[str, dict[str, Any]] = {}
+
+    def render(self, path: str, **kwargs: Any) -> bytes:
+        """The template with these names."""
+
+        def set_resources(**resources: Any) -> str:
+            self._resources.setdefault(path, resources)
+            return ""
+
+        return self.render_string(path, set_resources=set_resources, **kwargs)
+
+    def _texts(self, key: str) -> str:
+        found = (resources.get(key) for resources in self._resources.values())
+        return "\n".join(to_unicode(text) or "" for text in found if text)
+
+    def _paths(self, key: str) -> list[str]:
+        paths: list[str] = []
+        for resources in self._resources.values():
+            given = resources.get(key) or ()
+            paths.extend([given] if isinstance(given, str) else given)
+        return paths
+
+    def embedded_javascript(self) -> str:
+        """Scripts of all templates."""
+        return self._texts("embedded_javascript")
+
+    def javascript_files(self) -> list[str]:
+        """Addresses of their scripts."""
+        return self._paths("javascript_files")
+
+    def embedded_css(self) -> str:
+        """Styles of all templates."""
+        return self._texts("embedded_css")
+
+    def css_files(self) -> list[str]:
+        """Addresses of their style sheets."""
+        return self._paths("css_files")
+
+    def html_head(self) -> str:
+        """What they put into the head."""
+        return self._texts("html_head")
+
+    def html_body(self) -> str:
+        """What they put at the end of the body."""
+        return self._texts("html_body")
+
+
 class ModuleNamespace:
     """The modules and methods of one handler: `modules.Entry(...)`.
 
@@ -110,8 +167,8 @@ class ModuleNamespace:
 
 
 def collect_modules(given: Any) -> dict[str, type[UIModule]]:
-    """UI modules from a dict, a Python module, or a list of them."""
-    return {
+    """UI modules from a dict, a Python module, or a list of them; `Template` is always there."""
+    return {"Template": TemplateModule} | {
         name: value
         for name, value in _members(given)
         if isinstance(value, type) and issubclass(value, UIModule)

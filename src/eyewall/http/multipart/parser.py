@@ -9,11 +9,11 @@ import enum
 from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
-from eyewall.base.errors import EyewallError
+from eyewall.http.errors import HTTPInputError
 from eyewall.http.multipart.headers import PartHeaders, parse_part_headers
 
 
-class MultipartError(EyewallError, ValueError):
+class MultipartError(HTTPInputError):
     """A body that cannot be taken.
 
     Args:

@@ -52,7 +52,7 @@ class RequestHandler(Rendering):
         request: "HTTPServerRequest | Exchange",
         **kwargs: Any,
     ) -> None:
-        exchange: Any = getattr(request, "connection", request)
+        exchange: Any = getattr(request, "exchange", request)
         self.application = application
         self.exchange = exchange
         self.clear()

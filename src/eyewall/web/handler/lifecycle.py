@@ -15,6 +15,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from eyewall.base.log import gen_log
+from eyewall.http.body import read_piece
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError
 from eyewall.loop.eager import start_task
@@ -336,27 +337,6 @@ def _verb_done(handler: RequestHandler, task: "asyncio.Task[Any]") -> None:
             handler.finish()
     except Exception as exc:  # noqa: BLE001 - the boundary of a handler
         handle_exception(handler, exc)
-
-
-async def read_piece(exchange: Exchange) -> bytes:
-    """The next piece of a body; b"" at its end.
-
-    Raises:
-        ProtocolError: The peer broke the framing or a limit.
-        StreamClosedError: The peer has gone.
-    """
-    waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    def arrived(piece: bytes | Exception) -> None:
-        if waiting.done():
-            return
-        if isinstance(piece, Exception):
-            waiting.set_exception(piece)
-        else:
-            waiting.set_result(piece)
-
-    piece = exchange.read(arrived)
-    return await waiting if piece is None else piece
 
 
 def body_failed(handler: RequestHandler, error: Exception) -> None:

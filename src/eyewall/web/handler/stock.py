@@ -1,9 +1,14 @@
 """Handlers for what every application needs."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
+from eyewall.http.body import read_piece
+from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
+from eyewall.web.routing.router import Router
 
 
 class ErrorHandler(RequestHandler):
@@ -33,3 +38,29 @@ class RedirectHandler(RequestHandler):
         if query:
             target = f"{target}{'&' if '?' in target else '?'}{query}"
         self.redirect(target, permanent=self._permanent)
+
+
+class FallbackHandler(RequestHandler):
+    """Hands requests on to something else: an application, or a function of the request."""
+
+    def initialize(self, fallback: Callable[[Any], object] | None = None, **_: Any) -> None:
+        """Set what gets the requests."""
+        if fallback is None:
+            raise TypeError("a FallbackHandler needs a fallback, in its route's arguments")
+        self._fallback = fallback
+
+    async def prepare(self) -> None:
+        """Hand the request on; it answers, and logs, by itself."""
+        self._finished = True
+        fallback = self._fallback
+        if isinstance(fallback, Router | HTTPServerConnectionDelegate):
+            fallback(self.exchange)
+        else:
+            pieces: list[bytes] = []
+            while self.exchange.has_body and (piece := await read_piece(self.exchange)):
+                pieces.append(piece)
+            self._receive(b"".join(pieces))
+            result = fallback(self.request)
+            if inspect.isawaitable(result):
+                await result
+        self.on_finish()

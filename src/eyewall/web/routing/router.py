@@ -1,5 +1,6 @@
 """`Router`: what finds the handler of a request; subclass it for ways of your own."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, final
 
 from eyewall.http.exchange import Exchange
@@ -32,7 +33,7 @@ class Router:
         """What serves the request; None where there is nothing.
 
         It is what another router's `find_handler`, or an application's `get_handler_delegate`,
-        returned.
+        returned, or an `HTTPMessageDelegate`.
 
         Args:
             request: The request.
@@ -58,14 +59,45 @@ class ReversibleRouter(Router):
 
 
 @final
-class RouterRoute:
-    """Serves requests through another router, which sees them unchanged."""
+class ExchangeRoute:
+    """Serves requests with what takes exchanges, such as another application."""
+
+    __slots__ = ("_app",)
+
+    def __init__(self, app: Callable[[Exchange], object]) -> None:
+        self._app = app
+
+    def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
+        """Handle one request."""
+        self._app(exchange)
+
+
+@final
+class DelegateRoute:
+    """Serves the one request that a router was asked about."""
+
+    __slots__ = ("_delegate",)
+
+    def __init__(self, delegate: Delegate) -> None:
+        self._delegate = delegate
+
+    def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
+        """Handle the request."""
+        self._delegate.serve(exchange)
+
+
+@final
+class RouterFinder:
+    """Asks another router; where it has nothing, the next rule is tried."""
 
     __slots__ = ("_router",)
 
     def __init__(self, router: Router) -> None:
         self._router = router
 
-    def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
-        """Handle one request."""
-        self._router(exchange)
+    def find(
+        self, request: HTTPServerRequest, **given: Any
+    ) -> tuple[DelegateRoute, tuple[str, ...], dict[str, str]] | None:
+        """What the router gives for a request."""
+        delegate = self._router.find_handler(request, **given)
+        return None if delegate is None else (DelegateRoute(delegate), (), {})

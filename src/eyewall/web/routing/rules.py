@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, final
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from eyewall.http.request import HTTPServerRequest
@@ -154,7 +154,6 @@ class Rule:
         return f"{type(self).__name__}({self.matcher!r}, {self.target!r}, name={self.name!r})"
 
 
-@final
 class URLSpec(Rule):
     """A route: a pattern, what handles it, and a name.
 

@@ -1,0 +1,73 @@
+"""Eyewall under the names that programs written for Tornado import.
+
+`from eyewall.tornado import web` gives typed modules like any other; `install` makes
+`import tornado` itself give them. `docs/compatibility.md` says how to move a program over.
+"""
+
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from eyewall.tornado.names import HOMES
+from eyewall.tornado.names import VERSION as version
+from eyewall.tornado.names import VERSION_INFO as version_info
+
+if TYPE_CHECKING:
+    # Imported when they are used; type checkers may know them before.
+    from eyewall.tornado import (
+        auth,
+        autoreload,
+        concurrent,
+        escape,
+        gen,
+        httpclient,
+        httpserver,
+        httputil,
+        ioloop,
+        locale,
+        locks,
+        log,
+        options,
+        platform,
+        queues,
+        routing,
+        simple_httpclient,
+        template,
+        testing,
+        util,
+        web,
+    )
+
+__all__ = [
+    "auth",
+    "autoreload",
+    "concurrent",
+    "escape",
+    "gen",
+    "httpclient",
+    "httpserver",
+    "httputil",
+    "ioloop",
+    "locale",
+    "locks",
+    "log",
+    "options",
+    "platform",
+    "queues",
+    "routing",
+    "simple_httpclient",
+    "template",
+    "testing",
+    "util",
+    "version",
+    "version_info",
+    "web",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a submodule that is used by its name: `tornado.web` after `import tornado`."""
+    if name in HOMES and importlib.util.find_spec(f"{__name__}.{name}") is not None:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,21 @@
+"""Logins at other sites, under Tornado's names."""
+
+from eyewall.web.auth import (
+    AuthError,
+    FacebookGraphMixin,
+    GoogleOAuth2Mixin,
+    OAuth2Mixin,
+    OAuthMixin,
+    OpenIDConnectMixin,
+    TwitterMixin,
+)
+
+__all__ = [
+    "AuthError",
+    "FacebookGraphMixin",
+    "GoogleOAuth2Mixin",
+    "OAuth2Mixin",
+    "OAuthMixin",
+    "OpenIDConnectMixin",
+    "TwitterMixin",
+]

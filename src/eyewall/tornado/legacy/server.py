@@ -1,0 +1,99 @@
+"""`HTTPServer` with the arguments that Tornado's has."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from eyewall.base.log import app_log, gen_log
+from eyewall.http.delegates import HTTPServerConnectionDelegate
+from eyewall.http.engine import ProtocolError, StreamClosedError
+from eyewall.http.exchange import Exchange
+from eyewall.http.request import HTTPServerRequest
+from eyewall.http.server.server import HTTPServer as _HTTPServer
+from eyewall.web.routing.router import Router
+
+# The engine has buffers of its own, and limits a body's slowness by its rate.
+_WITHOUT_MEANING: Final = frozenset({"body_timeout", "chunk_size", "max_buffer_size"})
+
+
+class HTTPServer(_HTTPServer):
+    """Serves an application, a connection delegate, or a function of requests.
+
+    Args:
+        request_callback: What is served; a function is called with each whole request, and
+            answers through `request.connection`.
+        no_keep_alive: Close each connection after its first answer.
+        options: Those of `eyewall.http.server.HTTPServer`. Tornado's sizes of buffers are taken
+            and have no effect.
+    """
+
+    def __init__(
+        self, request_callback: Any, *, no_keep_alive: bool = False, **options: Any
+    ) -> None:
+        known = {name: value for name, value in options.items() if name not in _WITHOUT_MEANING}
+        if no_keep_alive:
+            known["limits"] = {**known.get("limits", {}), "keep_alive_requests": 1}
+        super().__init__(serving(request_callback), **known)
+
+    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
+        """Serve what was bound, in this process; see `eyewall run --workers` for more of them.
+
+        Raises:
+            ValueError: More than one process is asked for.
+        """
+        if num_processes != 1:
+            raise ValueError(
+                "this server runs in one process; start several with eyewall run --workers, or "
+                "fork with tornado.process.fork_processes before add_sockets"
+            )
+        super().start()
+
+
+def serving(target: Any) -> Callable[[Exchange], object]:
+    """What a server is given for an application, a delegate, or a function of requests."""
+    if isinstance(target, Router | HTTPServerConnectionDelegate):
+        return target
+    if not callable(target):
+        raise TypeError(f"{target!r} is no application, connection delegate or function")
+
+    def serve(exchange: Exchange) -> None:
+        def arrived(body: bytes | Exception) -> None:
+            if isinstance(body, Exception):
+                _refuse(exchange, body)
+            else:
+                _call(target, HTTPServerRequest(exchange, body))
+
+        try:
+            body = exchange.read_all(arrived) if exchange.has_body else b""
+        except ProtocolError as exc:
+            _refuse(exchange, exc)
+            return
+        if body is not None:
+            arrived(body)
+
+    return serve
+
+
+def _call(function: Callable[[HTTPServerRequest], Any], request: HTTPServerRequest) -> None:
+    try:
+        result = function(request)
+        if asyncio.iscoroutine(result):
+            task = asyncio.ensure_future(result)
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+    except Exception:  # noqa: BLE001 - the boundary of a callback
+        app_log.exception("Uncaught exception %s %s", request.method, request.uri)
+        if request.exchange.responded:
+            request.exchange.abort()
+        else:
+            request.exchange.respond(500, {}, b"")
+
+
+def _refuse(exchange: Exchange, error: Exception) -> None:
+    if isinstance(error, ProtocolError):
+        exchange.respond(error.status, {}, b"")
+    elif isinstance(error, StreamClosedError):
+        gen_log.debug("%s %s: %s", exchange.method, exchange.target, error)
+
+
+_running: Final[set["asyncio.Future[Any]"]] = set()

@@ -1,0 +1,23 @@
+"""Texts in the user's language, under Tornado's names."""
+
+from eyewall.web.locale import (
+    CSVLocale,
+    GettextLocale,
+    Locale,
+    get,
+    get_supported_locales,
+    load_gettext_translations,
+    load_translations,
+    set_default_locale,
+)
+
+__all__ = [
+    "CSVLocale",
+    "GettextLocale",
+    "Locale",
+    "get",
+    "get_supported_locales",
+    "load_gettext_translations",
+    "load_translations",
+    "set_default_locale",
+]

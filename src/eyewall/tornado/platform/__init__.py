@@ -1,0 +1,1 @@
+"""Other loops and resolvers, under Tornado's names."""
