@@ -95,9 +95,7 @@ class MemoryExchange:
         self.responded = True
         self.status = status
         self.reason = reason
-        pairs: Iterable[tuple[str, str]] = (
-            headers.items() if isinstance(headers, Mapping) else headers
-        )
+        pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
         self.answer_headers = list(pairs)
         if end:
             self.end()
