@@ -3,6 +3,7 @@
 import pytest
 
 from eyewall.base.errors import ConfigurationError
+from eyewall.testing.client import TestClient
 from eyewall.web import Application, HTTPError, RequestHandler
 from eyewall.web.safe_redirect import is_safe_redirect
 from tests.conftest import Live
@@ -55,6 +56,75 @@ def test_every_answer_has_the_secure_headers(ask, method, target, status):
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
     assert "x-frame-options" not in headers
     assert "strict-transport-security" not in headers
+
+
+class Script(RequestHandler):
+    def get(self):
+        self.write(f'<script nonce="{self.csp_nonce}">1</script>')
+
+
+def test_a_nonce_in_the_policy_is_new_for_each_answer_and_known_to_the_handler(run):
+    policy = "script-src 'nonce-{nonce}'"
+
+    async def main():
+        app = Application(
+            [("/", Script), ("/f", function)],
+            access_log=False,
+            secure_headers={"content_security_policy": policy},
+        )
+        async with TestClient(app) as client:
+            return [await client.get(target) for target in ("/", "/", "/f")]
+
+    first, second, plain = run(main)
+    nonces = []
+    for response in (first, second):
+        nonce = response.body.decode().split('"')[1]
+        assert response.headers["Content-Security-Policy"] == f"script-src 'nonce-{nonce}'"
+        assert len(nonce) >= 22
+        nonces.append(nonce)
+    assert nonces[0] != nonces[1]
+    assert "{nonce}" not in plain.headers["Content-Security-Policy"]
+
+
+def test_without_a_policy_there_is_no_nonce(ask, run):
+    async def main():
+        async with TestClient(Application([("/", Script)], access_log=False)) as client:
+            return await client.get("/")
+
+    assert b'nonce="None"' in run(main).body
+
+
+def test_static_files_say_that_they_vary_by_origin_and_by_coding(run, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+
+    async def main():
+        app = Application(
+            static_path=str(tmp_path), access_log=False, cors={"origins": ["https://app.example"]}
+        )
+        async with TestClient(app) as client:
+            origin = {"Origin": "https://app.example"}
+            allowed = await client.get("/static/a.txt", headers=origin)
+            return allowed, await client.get("/static/a.txt")
+
+    allowed, other = run(main)
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert "Access-Control-Allow-Origin" not in other.headers
+    for response in (allowed, other):
+        assert sorted(response.headers.get_list("Vary")) == ["Accept-Encoding", "Origin"]
+
+
+def test_static_files_of_two_applications_keep_their_own_headers(run, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+
+    async def main():
+        answers = []
+        for setting in (None, True):
+            app = Application(static_path=str(tmp_path), access_log=False, secure_headers=setting)
+            async with TestClient(app) as client:
+                answers += [await client.get("/static/a.txt") for _ in range(2)]
+        return ["X-Content-Type-Options" in answer.headers for answer in answers]
+
+    assert run(main) == [False, False, True, True]
 
 
 def test_hsts_is_for_tls_alone():

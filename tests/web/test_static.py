@@ -1,5 +1,6 @@
 """Static files through the real engine."""
 
+import asyncio
 import gzip
 import os
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyewall.testing.client import TestClient
 from eyewall.web import Application, RequestHandler
 from eyewall.web.static import StaticFileHandler
 from eyewall.web.static.paths import OutsideError, folder_redirect, resolve
@@ -104,6 +106,26 @@ def test_large_files_are_streamed_whole_and_in_parts(ask):
     assert (status, headers["content-length"]) == (200, str(len(LARGE)))
     assert body == LARGE
     assert ask("/static/large.bin", Range="bytes=1000000-2999999")[2] == LARGE[1000000:3000000]
+
+
+def test_a_very_large_file_is_hashed_once_for_all_who_ask_at_the_same_time(run, tmp_path):
+    size = 5 * 1024 * 1024
+    (tmp_path / "huge.bin").write_bytes(bytes(size))
+    (tmp_path / "small.txt").write_text("small")
+
+    async def main():
+        app = Application(static_path=str(tmp_path), access_log=False)
+        async with TestClient(app) as client:
+            asked = [client.request("HEAD", "/static/huge.bin") for _ in range(4)]
+            answers = await asyncio.gather(*asked, client.get("/static/small.txt"))
+            whole = await client.get("/static/huge.bin")
+            return answers[:4], answers[4], whole
+
+    heads, small, whole = run(main)
+    assert {answer.headers["Etag"] for answer in heads} == {whole.headers["Etag"]}
+    assert {answer.headers["Content-Length"] for answer in heads} == {str(size)}
+    assert whole.body == bytes(size)
+    assert small.body == b"small"
 
 
 def test_a_versioned_address_may_be_cached_for_long(ask):

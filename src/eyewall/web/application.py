@@ -1,6 +1,7 @@
 """`Application`: settings and routes; the callable that a server gives its exchanges to."""
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, final
@@ -37,7 +38,7 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
-from eyewall.web.secure_headers import HSTS, secure_headers
+from eyewall.web.secure_headers import CSP, HSTS, NONCE, secure_headers
 from eyewall.web.static.handler import StaticFileHandler
 from eyewall.web.ui_modules import collect_methods, collect_modules
 
@@ -92,6 +93,9 @@ class Application(ReversibleRouter):
         secure, self.hsts = secure_headers(settings.get("secure_headers"))
         self.cors = Cors.from_setting(settings.get("cors"))
         self.adds_headers = bool(secure or self.cors)
+        self._has_nonce = NONCE in secure.get(CSP, "")
+        # Whether they differ from request to request beyond the scheme.
+        self.headers_differ = bool(self.cors or self._has_nonce)
         self.default_headers = {"Content-Type": "text/html; charset=UTF-8", **secure}
         self.ui_modules = collect_modules(settings.get("ui_modules"))
         self.ui_methods = collect_methods(settings.get("ui_methods"))
@@ -211,6 +215,8 @@ class Application(ReversibleRouter):
         headers = self.default_headers.copy()
         if self.hsts is not None and exchange.scheme == "https":
             headers[HSTS] = self.hsts
+        if self._has_nonce:
+            headers[CSP] = headers[CSP].replace(NONCE, secrets.token_urlsafe(16))
         if self.cors is not None:
             headers.update(self.cors.answer_headers(exchange))
         return headers

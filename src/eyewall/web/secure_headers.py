@@ -13,8 +13,11 @@ _DEFAULTS: Final[dict[str, tuple[str, str]]] = {
     "opener_policy": ("Cross-Origin-Opener-Policy", "same-origin"),
     "resource_policy": ("Cross-Origin-Resource-Policy", "same-origin"),
 }
+CSP: Final = "Content-Security-Policy"
+NONCE: Final = "{nonce}"
+"""Stands in a content security policy for a value that is new for each request."""
 _OPTIONAL: Final = {
-    "content_security_policy": "Content-Security-Policy",
+    "content_security_policy": CSP,
     "permissions_policy": "Permissions-Policy",
 }
 HSTS: Final = "Strict-Transport-Security"
@@ -27,7 +30,8 @@ def secure_headers(setting: bool | Mapping[str, Any] | None) -> tuple[dict[str, 
     Args:
         setting: True for the defaults, or a mapping: `content_type_options`, `frame_options`,
             `referrer_policy`, `opener_policy`, `resource_policy`, `content_security_policy`,
-            `permissions_policy` and `hsts` to their values; None leaves one out.
+            `permissions_policy` and `hsts` to their values; None leaves one out. In the
+            content security policy, `{nonce}` is a value that is new for each request.
 
     Raises:
         ConfigurationError: There is no such name, or a value cannot be sent.

@@ -204,20 +204,33 @@ def _members(given: Any) -> Iterable[tuple[str, Any]]:
 
 
 def insert_resources(
-    page: bytes, modules: Iterable[UIModule], static_url: Callable[[str], str]
+    page: bytes,
+    modules: Iterable[UIModule],
+    static_url: Callable[[str], str],
+    nonce: str | None = None,
 ) -> bytes:
-    """A page with what its modules bring: styles before `</head>`, scripts before `</body>`."""
+    """A page with what its modules bring: styles before `</head>`, scripts before `</body>`.
+
+    Args:
+        page: The page.
+        modules: The modules that it has.
+        static_url: Makes addresses of paths.
+        nonce: What a content security policy asks scripts and styles in the page for.
+    """
     active = list(modules)
+    allowed = f' nonce="{nonce}"' if nonce else ""
     head = [_link(url) for url in _urls(active, "css_files", static_url)]
     styles = [style for module in active if (style := module.embedded_css())]
     if styles:
-        head.append('<style type="text/css">\n' + "\n".join(styles) + "\n</style>")
+        head.append(f'<style type="text/css"{allowed}>\n' + "\n".join(styles) + "\n</style>")
     head += [text for module in active if (text := module.html_head())]
-    body = [_script(url) for url in _urls(active, "javascript_files", static_url)]
+    body = [_script(url, allowed) for url in _urls(active, "javascript_files", static_url)]
     scripts = [script for module in active if (script := module.embedded_javascript())]
     if scripts:
         joined = "\n".join(scripts)
-        body.append(f'<script type="text/javascript">\n//<![CDATA[\n{joined}\n//]]>\n</script>')
+        body.append(
+            f'<script type="text/javascript"{allowed}>\n//<![CDATA[\n{joined}\n//]]>\n</script>'
+        )
     body += [text for module in active if (text := module.html_body())]
     page = _insert(page, b"</head>", head, last=False)
     return _insert(page, b"</body>", body, last=True)
@@ -247,5 +260,5 @@ def _link(url: str) -> str:
     return f'<link href="{escape_html(url)}" type="text/css" rel="stylesheet"/>'
 
 
-def _script(url: str) -> str:
-    return f'<script src="{escape_html(url)}" type="text/javascript"></script>'
+def _script(url: str, allowed: str) -> str:
+    return f'<script src="{escape_html(url)}" type="text/javascript"{allowed}></script>'

@@ -81,7 +81,7 @@ class ClassRoute:
         self._own_etag = handler_class.compute_etag is not base.compute_etag
         self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
         # Where they differ from request to request, they are asked for.
-        differ = application.hsts is not None or application.cors is not None
+        differ = application.headers_differ or application.hsts is not None
         self._headers = None if differ else application.default_headers
         self._transforms = application.transforms
         self._cors = application.cors

@@ -2,15 +2,19 @@
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from eyewall.base.lazy import lazy
 from eyewall.web.handler.identity import Identity
 from eyewall.web.locale import Locale, parse_accept_language
+from eyewall.web.secure_headers import CSP
 from eyewall.web.templates.loader import BaseLoader, Loader
 from eyewall.web.ui_modules import ModuleNamespace, insert_resources
+
+_NONCE: Final = re.compile(r"'nonce-([\w-]+)'")
 
 
 class _Ui:
@@ -115,6 +119,15 @@ class Rendering(Identity):
             names[name] = self._bound(method)
         return names
 
+    @property
+    def csp_nonce(self) -> str | None:
+        """The nonce of this answer's Content-Security-Policy: `<script nonce="{{ ... }}">`.
+
+        It is there where the policy of the setting `secure_headers` has `'nonce-{nonce}'`.
+        """
+        found = _NONCE.search(self._headers.get(CSP, ""))
+        return found[1] if found else None
+
     def render_string(self, template_name: str, **kwargs: Any) -> bytes:
         """A template, with these names and those of `get_template_namespace`."""
         path = self.get_template_path()
@@ -141,7 +154,7 @@ class Rendering(Identity):
         page = self.render_string(template_name, **kwargs)
         active = self._modules.active
         if active:
-            page = insert_resources(page, active.values(), self.static_url)
+            page = insert_resources(page, active.values(), self.static_url, self.csp_nonce)
         return self.finish(page)
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final, cast, final
 
@@ -10,11 +11,13 @@ import msgspec
 from eyewall.base.escape import utf8
 from eyewall.base.log import gen_log
 from eyewall.loop.eager import start_task
+from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.sessions.stores import (
     LARGEST_COOKIE,
     CookieStore,
     SessionStore,
+    SessionStoreError,
     SessionTooLargeError,
     key_of,
 )
@@ -23,6 +26,10 @@ _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _ID_BYTES: Final = 32
 _FLASHES: Final = "_flashes"
+# When it was saved, in seconds since the epoch; kept beside the data.
+_SAVED_AT: Final = "_saved_at"
+# A session in use is saved again when this part of its time is over.
+_RENEWED_AFTER: Final = 0.1
 
 
 @final
@@ -33,12 +40,13 @@ class Session(MutableMapping[str, Any]):
     whole is compared when it is saved.
     """
 
-    __slots__ = ("_before", "_data", "_ended", "_rotated", "id")
+    __slots__ = ("_before", "_data", "_ended", "_rotated", "_saved_at", "id")
 
     def __init__(self, session_id: str | None = None, data: dict[str, Any] | None = None) -> None:
         self.id = session_id
         """What the browser's cookie says; None until there is something to remember."""
         self._data: dict[str, Any] = data or {}
+        self._saved_at = self._data.pop(_SAVED_AT, None)
         self._before = _encode(self._data)
         self._rotated = False
         self._ended = False
@@ -65,20 +73,27 @@ class Session(MutableMapping[str, Any]):
 
     def encoded(self) -> bytes:
         """The data as it is kept."""
-        return _encode(self._data)
+        return _encode({**self._data, _SAVED_AT: int(time.time())})
 
     def is_changed(self) -> bool:
         """Whether it must be saved."""
-        return self._rotated or self._ended or self.encoded() != self._before
+        return self._rotated or self._ended or _encode(self._data) != self._before
+
+    def is_due(self, max_age_s: int) -> bool:
+        """Whether it should be saved again, so that it does not end while it is used."""
+        if not self._data or self._ended:
+            return False
+        if not isinstance(self._saved_at, int | float):
+            return True
+        return time.time() - self._saved_at > max_age_s * _RENEWED_AFTER
 
     def merge(self, kept: bytes) -> None:
         """Put the changes made here into data that was saved by another request meanwhile."""
-        if kept == self._before:
-            return
         try:
             merged = _decode(kept)
         except (msgspec.DecodeError, RecursionError):
             return
+        merged.pop(_SAVED_AT, None)
         before = _decode(self._before)
         for name in before.keys() - self._data.keys():
             merged.pop(name, None)
@@ -112,8 +127,9 @@ class SessionMixin(RequestHandler):
     """Gives a handler `self.session`, loaded before the verb and saved before the answer.
 
     The setting `session` is a dict: `store` (a `SessionStore`; `CookieStore()` by default),
-    `cookie_name` ("session"), `max_age_s` (two weeks), `samesite` ("Lax"), `domain`, `path`.
-    The cookie is not for scripts, and over TLS not for clear text.
+    `cookie_name` ("session"), `max_age_s` (two weeks), `sliding` (True: counted from the last
+    use, or False: from the last change), `samesite` ("Lax"), `domain`, `path`. The cookie is
+    not for scripts, and over TLS not for clear text.
 
     Example:
         >>> class Login(SessionMixin):
@@ -134,12 +150,16 @@ class SessionMixin(RequestHandler):
         store = self._session_option("store", None)
         return CookieStore() if store is None else cast("SessionStore", store)
 
+    @property
+    def _max_age_s(self) -> int:
+        return cast("int", self._session_option("max_age_s", 14 * 86400))
+
     async def load_session(self) -> None:
         """Load the session; it is called before `prepare`."""
         name = self._session_option("cookie_name", "session")
         store = self._session_store
         if isinstance(store, CookieStore):
-            days = self._session_option("max_age_s", 14 * 86400) / 86400
+            days = self._max_age_s / 86400
             signed = self.get_signed_cookie(name, max_age_days=days)
             self.session = _session("cookie", signed)
             return
@@ -147,21 +167,26 @@ class SessionMixin(RequestHandler):
         if session_id is None or not 20 <= len(session_id) <= 100:
             self.session = Session()
             return
+        try:
+            kept = await store.load(key_of(session_id))
+        except SessionStoreError as exc:
+            raise HTTPError(503, "%s", exc) from exc
         # An id that the store does not know is never taken over from the browser.
-        self.session = _session(session_id, await store.load(key_of(session_id)))
+        self.session = _session(session_id, kept)
 
     async def save_session(self) -> None:
-        """Save the session if it was changed; it is called before the head is sent.
+        """Save the session if it must be; it is called before the head is sent.
 
         Raises:
             SessionTooLargeError: It does not fit into the cookie.
+            SessionStoreError: The store cannot be reached.
         """
         session = self.session
-        if self._session_saved or not session.is_changed():
+        if not self._must_save():
             return
         self._session_saved = True
         name = self._session_option("cookie_name", "session")
-        max_age_s = self._session_option("max_age_s", 14 * 86400)
+        max_age_s = self._max_age_s
         store = self._session_store
         if isinstance(store, CookieStore):
             self._save_cookie(name, max_age_s)
@@ -218,7 +243,8 @@ class SessionMixin(RequestHandler):
         if not self._must_save():
             return super().finish(chunk)
         if self._headers_written or self._finished:
-            gen_log.warning("The session was changed after the head was sent; it is lost")
+            if self.session.is_changed():
+                gen_log.warning("The session was changed after the head was sent; it is lost")
             return super().finish(chunk)
         if chunk is not None:
             self.write(chunk)
@@ -229,7 +255,10 @@ class SessionMixin(RequestHandler):
         if self._session_saved or not hasattr(self, "session"):
             return False
         try:
-            return self.session.is_changed()
+            if self.session.is_changed():
+                return True
+            sliding = self._session_option("sliding", True)
+            return bool(sliding and self.session.is_due(self._max_age_s))
         except Exception:
             # What cannot be encoded is an error once; the page of that error must go out.
             self._session_saved = True
@@ -238,6 +267,11 @@ class SessionMixin(RequestHandler):
     async def _save_and_finish(self) -> None:
         try:
             await self.save_session()
+        except SessionStoreError as exc:
+            gen_log.error("%s", exc)
+            self._session_saved = True
+            self.send_error(503)
+            return
         except Exception:  # noqa: BLE001 - the boundary: the client must get an answer
             gen_log.exception("The session could not be saved")
             self._session_saved = True

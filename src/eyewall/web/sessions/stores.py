@@ -16,11 +16,15 @@ class SessionTooLargeError(EyewallError):
     """More than the store takes."""
 
 
+class SessionStoreError(EyewallError):
+    """The store cannot be asked now; the request is answered 503."""
+
+
 class SessionStore(Protocol):
     """Keeps the data of sessions by their ids, each for a time.
 
     Stores never see ids as browsers have them, only their SHA-256: who can read a store cannot
-    take a session over.
+    take a session over. Each method raises `SessionStoreError` when the place cannot be reached.
     """
 
     async def load(self, key: str) -> bytes | None:

@@ -1,5 +1,6 @@
 """Small files and versions, kept in memory as long as the files do not change."""
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -95,7 +96,36 @@ CONTENTS: Final = Bounded(64 * 1024 * 1024, 2 * 1024 * 1024)
 HASHES: Final = Bounded(4 * 1024 * 1024, 1024)
 
 
-def hash_of(path: str) -> str:
-    """The SHA-512 of a file, in hexadecimal, read in pieces."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha512").hexdigest()
+# Hashed within a request's turn up to here, which takes a few milliseconds.
+_AT_ONCE: Final = 4 * 1024 * 1024
+_HASHING: Final[dict[Key, "asyncio.Future[None]"]] = {}
+
+
+def version_of(key: Key) -> str:
+    """The version of a file: the beginning of its SHA-512, in hexadecimal."""
+    known = HASHES.get(key)
+    if known is None:
+        with open(key.path, "rb") as file:
+            known = hashlib.file_digest(file, "sha512").hexdigest()[:40].encode()
+        HASHES.put(key, known)
+    return known.decode()
+
+
+def must_be_hashed(key: Key) -> bool:
+    """Whether the version is still unknown, and takes long enough to hold other requests up."""
+    return key.size > _AT_ONCE and HASHES.get(key) is None
+
+
+async def hash_aside(key: Key) -> None:
+    """Find the version in a thread; requests that come meanwhile wait for the same one."""
+    running = _HASHING.get(key)
+    if running is None or running.get_loop() is not asyncio.get_running_loop():
+        loop = asyncio.get_running_loop()
+        running = _HASHING[key] = loop.create_task(asyncio.to_thread(_hash, key))
+        running.add_done_callback(lambda _: _HASHING.pop(key, None))
+    # One client that goes away does not end it for the others.
+    await asyncio.shield(running)
+
+
+def _hash(key: Key) -> None:
+    version_of(key)

@@ -4,7 +4,7 @@ import datetime
 import mimetypes
 import os
 import stat
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterable
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -21,7 +21,9 @@ from eyewall.web.static.cache import (
     MOST_ANSWERS,
     Answer,
     Key,
-    hash_of,
+    hash_aside,
+    must_be_hashed,
+    version_of,
 )
 from eyewall.web.static.paths import OutsideError, folder_redirect, is_inside, resolve
 
@@ -85,7 +87,9 @@ class StaticFileHandler(RequestHandler):
         kept = None
         if include_body and self._is_plain and self._wants_all():
             header = self.exchange.header("Accept-Encoding")
-            kept = (type(self), self.root, self.default_filename, path, self.exchange.query, header)
+            # What others are answered may differ in headers of the application's settings.
+            whose = (type(self), self.root, self.default_filename, self.application)
+            kept = (*whose, path, self.exchange.query, header, self.exchange.scheme)
             answer = ANSWERS.get(kept)
             if answer is not None and answer.is_current():
                 self._headers = answer.headers.copy()
@@ -98,6 +102,17 @@ class StaticFileHandler(RequestHandler):
             return None
         self.absolute_path = checked
         self._encoding = self._choose_sibling()
+        if self._is_plain and must_be_hashed(self._key):
+            return self._hash_first(include_body)
+        return self._answer(include_body)
+
+    async def _hash_first(self, include_body: bool) -> None:
+        await hash_aside(self._key)
+        answered = self._answer(include_body)
+        if isinstance(answered, Awaitable):
+            await answered
+
+    def _answer(self, include_body: bool) -> Any:
         self.modified = self.get_modified_time()
         self.set_headers()
         tag = self._headers.get("Etag")
@@ -120,7 +135,9 @@ class StaticFileHandler(RequestHandler):
         return self._send(part or ByteRange(0, size), size, include_body=include_body)
 
     def _wants_all(self) -> bool:
-        """Whether there are neither conditions nor ranges."""
+        """Whether it is answered like others: without conditions, ranges, or its own headers."""
+        if self.application.headers_differ:
+            return False
         header = self.exchange.header
         return all(header(name) is None for name in _CONDITIONS)
 
@@ -211,7 +228,8 @@ class StaticFileHandler(RequestHandler):
         if self._encoding[0]:
             self.set_header("Content-Encoding", self._encoding[0])
         if self.precompressed:
-            self.set_header("Vary", "Accept-Encoding")
+            # Added: what CORS says in it holds too.
+            self.add_header("Vary", "Accept-Encoding")
         seconds = self.get_cache_time(self.path, self.modified, kind)
         if seconds > 0:
             until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
@@ -225,7 +243,7 @@ class StaticFileHandler(RequestHandler):
         if type(self).get_content_version.__func__ is not _GET_CONTENT_VERSION:  # type: ignore[attr-defined]  # a class method
             version = self.get_content_version(self.absolute_path)
         else:
-            version = _version_of(self._key)
+            version = version_of(self._key)
         return f'"{version}"' if version else None
 
     def should_return_304(self) -> bool:
@@ -326,7 +344,7 @@ class StaticFileHandler(RequestHandler):
     def get_content_version(cls, abspath: str) -> str:
         """The version of a file: a hash of its content."""
         found = os.stat(abspath)
-        return _version_of(Key(abspath, found.st_mtime_ns, found.st_size, found.st_ino))
+        return version_of(Key(abspath, found.st_mtime_ns, found.st_size, found.st_ino))
 
     @classmethod
     def make_static_url(
@@ -376,14 +394,6 @@ def _pieces(path: str, start: int, end: int | None) -> Generator[bytes, None, No
             if left is not None:
                 left -= len(piece)
             yield piece
-
-
-def _version_of(key: Key) -> str:
-    known = HASHES.get(key)
-    if known is None:
-        known = hash_of(key.path).encode()
-        HASHES.put(key, known)
-    return known.decode()[:40]
 
 
 def _mode_of(path: str) -> int | None:

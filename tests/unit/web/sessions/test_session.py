@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.web import Application
-from eyewall.web.sessions import CookieStore, MemoryStore, Session, SessionMixin
+from eyewall.web.sessions import CookieStore, MemoryStore, Session, SessionMixin, SessionStoreError
 from eyewall.web.sessions.sqlite_store import SQLiteStore
 from tests.conftest import Live
 from tests.web.test_sessions import Browser
@@ -125,6 +126,50 @@ def test_what_cannot_be_encoded_is_answered_500(browse, kind, caplog):
 
 def session_of(data):
     return Session("x" * 43, json.loads(json.dumps(data)))
+
+
+class Away:
+    """A store that cannot be reached."""
+
+    async def load(self, key):
+        raise SessionStoreError("the store is away")
+
+    async def save(self, key, data, max_age_s):
+        raise SessionStoreError("the store is away")
+
+    async def delete(self, key):
+        raise SessionStoreError("the store is away")
+
+
+@pytest.mark.parametrize("cookie", [None, "session=" + "x" * 43])
+def test_a_store_that_is_away_is_answered_503_with_one_line(browse, cookie, caplog):
+    async def main(browser, settings):
+        browser.cookie = cookie
+        return (await browser.ask("/?set=a"))[0]
+
+    assert browse(main, Away()) == 503
+    assert [record.getMessage() for record in caplog.records if "away" in record.getMessage()]
+    assert len(caplog.records) == 1
+    assert caplog.records[0].exc_info is None
+
+
+@pytest.mark.parametrize("kind", [CookieStore, MemoryStore])
+def test_a_session_in_use_is_renewed_and_one_just_saved_is_not(browse, kind, monkeypatch):
+    now = time.time()
+
+    async def main(browser, settings):
+        monkeypatch.setattr("time.time", lambda: now)
+        await browser.ask("/?set=a")
+        soon = (await browser.ask("/read"))[2]
+        monkeypatch.setattr("time.time", lambda: now + 2 * 86400)
+        later = (await browser.ask("/read"))[2]
+        again = (await browser.ask("/read"))[2]
+        settings["session"]["sliding"] = False
+        monkeypatch.setattr("time.time", lambda: now + 4 * 86400)
+        fixed = (await browser.ask("/read"))[2]
+        return soon, later, again, fixed
+
+    assert browse(main, kind()) == (False, True, False, False)
 
 
 @given(DATA, DATA, DATA)
