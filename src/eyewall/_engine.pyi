@@ -17,10 +17,14 @@ from typing import Any, Final, Literal, Self, TypeAlias, final
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "ClientConnection",
+    "ClientResponse",
+    "ClientTLS",
     "EngineError",
     "Exchange",
     "ProtocolError",
     "Reactor",
+    "RequestFailedError",
     "Server",
     "StreamClosedError",
     "TLSConfig",
@@ -54,6 +58,18 @@ class ProtocolError(EngineError):
     """
 
     status: int
+
+class RequestFailedError(EngineError):
+    """A request to a server came to nothing.
+
+    Attributes:
+        kind: "closed", "protocol", "too_large", "timeout", "tls" or "certificate".
+        unprocessed: The server has not acted on it, as far as can be known: it may be sent
+            again on another connection.
+    """
+
+    kind: Literal["closed", "protocol", "too_large", "timeout", "tls", "certificate"]
+    unprocessed: bool
 
 @final
 class Reactor:
@@ -326,6 +342,183 @@ class Exchange:
 
     def on_disconnect(self, callback: Callable[[], object] | None) -> None:
         """Call this once if the peer goes away before the answer is complete; None clears it."""
+
+@final
+class ClientTLS:
+    """Trust and credentials towards servers; immutable.
+
+    Args:
+        authorities: PEM bytes of the authorities to trust; a server's own certificate may be
+            among them.
+        revoked: PEM bytes of revocation lists; certificates on them are refused.
+        verify: False to trust every certificate.
+        certificate: PEM bytes of this client's certificate chain and private key.
+        alpn: Protocols offered, in order of preference.
+
+    Raises:
+        ValueError: Something in the PEM cannot be used; the message says what.
+    """
+
+    def __new__(
+        cls,
+        authorities: bytes,
+        *,
+        revoked: bytes | None = None,
+        verify: bool = True,
+        certificate: tuple[bytes, bytes] | None = None,
+        alpn: Sequence[str] = ...,
+    ) -> Self: ...
+
+@final
+class ClientResponse:
+    """What a server answered; of a streamed response only the head."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def reason(self) -> str:
+        """The reason phrase; "" in HTTP/2."""
+
+    @property
+    def http_version(self) -> str:
+        """ "HTTP/1.0", "HTTP/1.1" or "HTTP/2.0"."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All fields in order; names as sent (HTTP/2: lower case)."""
+
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def trailers(self) -> list[tuple[str, str]]: ...
+    def header(self, name: str) -> str | None:
+        """The first field of that name (any case)."""
+
+@final
+class ClientConnection:
+    """A connection to a server: HTTP/1.1, or HTTP/2 where ALPN chose it.
+
+    Dropping it closes it.
+
+    Args:
+        reactor: The reactor that it runs in.
+        fd: Descriptor of a connected socket. The engine duplicates it.
+        tls: None for clear text.
+        server_name: The host, for SNI and its certificate; with `tls`.
+        on_ready: Called with None when requests may be started, or with the `RequestFailedError` that
+            says why they never may. In clear text they may be started at once.
+        on_close: Called when the connection is over.
+        http2: Speak HTTP/2 in clear text, without asking.
+        idle_s: Seconds that it may be without a request; 0 for any time.
+        header_bytes: Largest response head.
+        header_count: Most header fields in one.
+
+    Raises:
+        ValueError: The server's name can be in no certificate.
+    """
+
+    def __new__(
+        cls,
+        reactor: Reactor,
+        fd: int,
+        *,
+        tls: ClientTLS | None = None,
+        server_name: str = "",
+        on_ready: Callable[[RequestFailedError | None], object] | None = None,
+        on_close: Callable[[], object] | None = None,
+        http2: bool = False,
+        idle_s: float = 0.0,
+        header_bytes: int = 65536,
+        header_count: int = 256,
+    ) -> Self: ...
+    def start(
+        self,
+        method: str,
+        target: str,
+        authority: str,
+        headers: _Headers,
+        body: _Buffer | str | None,
+        on_response: Callable[[Any], object],
+        *,
+        scheme: str = "http",
+        length: int | None = None,
+        streamed: bool = False,
+        timeout_s: float = 0.0,
+        max_body: int = ...,
+        on_continue: Callable[[Exception | None], object] | None = None,
+    ) -> int:
+        """Send a request; returns its number on this connection.
+
+        `on_response` is called once, with a `ClientResponse` or a `RequestFailedError`: with the whole
+        of the response, or when `streamed`, with its head, after which `read` gives the content.
+        `Host`, `Content-Length` and `Transfer-Encoding` are the engine's; those among `headers` are
+        left out.
+
+        Args:
+            method: The method.
+            target: Path and query, or an absolute URL for a proxy.
+            authority: The host, with the port where it is not the scheme's.
+            headers: Fields.
+            body: The content; None for none.
+            on_response: See above.
+            scheme: "http" or "https".
+            length: So many bytes of content follow by `write`, or -1 for as many as there come.
+            streamed: See above.
+            timeout_s: Seconds until the response must be complete; 0 for no limit.
+            max_body: Largest content of the response in bytes.
+            on_continue: Called with None when the server asks for the content (100), or with an
+                exception when it has answered without.
+
+        Raises:
+            ValueError: Something cannot be sent; nothing was.
+            RuntimeError: The connection carries all that it can.
+            StreamClosedError: It is over; nothing was sent.
+        """
+
+    def write(self, stream: int, data: _Buffer) -> bool:
+        """Send a piece of the content; False when the writer should wait for room.
+
+        Raises:
+            ValueError: It is more than was announced.
+            StreamClosedError: The request is over.
+        """
+
+    def end(self, stream: int) -> None:
+        """End the content; errors as for `write`."""
+
+    def when_writable(self, stream: int, callback: Callable[[Any], object]) -> None:
+        """Call this when what waits to be sent has gone, or the request is over."""
+
+    def read(
+        self, stream: int, callback: Callable[[Any], object]
+    ) -> bytes | list[tuple[str, str]] | None:
+        """The next piece of streamed content, or at its end the trailer fields.
+
+        None when there is nothing yet: `callback` will get it, or a `RequestFailedError`. While nobody
+        reads, no more than about 512 KiB are taken from the server.
+
+        Raises:
+            RequestFailedError: No more of it will come.
+            StreamClosedError: The request is over.
+        """
+
+    def cancel(self, stream: int) -> None:
+        """Give a request up; over HTTP/1.1 that ends the connection. No callback is called."""
+
+    def close(self) -> None:
+        """End the connection; what is under way fails."""
+
+    @property
+    def capacity(self) -> int:
+        """How many requests may be started now."""
+
+    @property
+    def protocol(self) -> str:
+        """ "http/1.1", "h2", or "" before that is known."""
+
+    @property
+    def tls(self) -> dict[str, Any] | None:
+        """`version`, `cipher`, `alpn`, `certificate` (the server's, DER bytes)."""
 
 def escape_html(text: str) -> str:
     """`&`, `<`, `>`, `"` and `'` as character references."""

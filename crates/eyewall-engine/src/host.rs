@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use eyewall_proto::h1::Trailers;
 use eyewall_proto::{Error, RequestHead};
 
+use crate::client::{ClientResponse, Failure};
 use crate::config::ConnInfo;
 use crate::exchange::ExchangeId;
 use crate::listener::ServerKey;
@@ -25,6 +27,12 @@ pub enum Outcome {
     Disconnected,
     /// A drain has finished.
     Drained,
+    /// What a server answered.
+    Response(Box<ClientResponse>),
+    /// The end of a streamed response.
+    End(Option<Trailers>),
+    /// A request to a server failed, or a connection to it could not be used.
+    Failed(Failure),
 }
 
 /// The kinds of events that deserve a log line.

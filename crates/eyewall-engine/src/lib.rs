@@ -10,6 +10,7 @@
 //!   the host itself makes, so nothing is re-entrant;
 //! - a fault of one connection ends that connection and no other.
 
+mod client;
 mod config;
 mod conn;
 mod exchange;
@@ -20,9 +21,13 @@ mod timer;
 mod tls;
 mod transport;
 
+pub use client::{
+    ClientBody, ClientConfig, ClientId, ClientRead, ClientRequest, ClientResponse, ClientState,
+    Failure, FailureKind,
+};
 pub use config::{ConnInfo, LocalAddr, ServerConfig};
 pub use exchange::{ExchangeId, OpError, Payload, ReadOutcome};
 pub use host::{Host, Notice, NoticeKind, Outcome};
 pub use listener::ServerKey;
 pub use reactor::{Mailbox, Reactor, ReactorStats, ServerStats};
-pub use tls::{TlsConfig, TlsError, TlsInfo, TlsOptions};
+pub use tls::{ClientTls, ClientTlsOptions, TlsConfig, TlsError, TlsInfo, TlsOptions};

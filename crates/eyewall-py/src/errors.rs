@@ -1,6 +1,6 @@
 //! Rust errors as Python exceptions.
 
-use eyewall_engine::OpError;
+use eyewall_engine::{Failure, OpError};
 use eyewall_proto::Error;
 use pyo3::exceptions::{PyConnectionError, PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 pyo3::create_exception!(eyewall._engine, EngineError, PyException);
 pyo3::create_exception!(eyewall._engine, ProtocolError, EngineError);
+pyo3::create_exception!(eyewall._engine, RequestFailedError, EngineError);
 
 /// `StreamClosedError` has two bases, which the macro cannot give it.
 fn stream_closed_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
@@ -35,6 +36,7 @@ pub(crate) fn add_to(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = m.py();
     m.add("EngineError", py.get_type::<EngineError>())?;
     m.add("ProtocolError", py.get_type::<ProtocolError>())?;
+    m.add("RequestFailedError", py.get_type::<RequestFailedError>())?;
     m.add("StreamClosedError", stream_closed_type(py)?)
 }
 
@@ -53,6 +55,19 @@ pub(crate) fn protocol(py: Python<'_>, error: &Error) -> PyErr {
         .value(py)
         .setattr(pyo3::intern!(py, "status"), error.status())
     {
+        Ok(()) => raised,
+        Err(error) => error,
+    }
+}
+
+/// A request to a server came to nothing.
+pub(crate) fn request_failed(py: Python<'_>, failure: &Failure) -> PyErr {
+    let raised = RequestFailedError::new_err(failure.text.clone());
+    let value = raised.value(py);
+    let told = value
+        .setattr(pyo3::intern!(py, "kind"), failure.kind.as_str())
+        .and_then(|()| value.setattr(pyo3::intern!(py, "unprocessed"), failure.unprocessed));
+    match told {
         Ok(()) => raised,
         Err(error) => error,
     }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyWeakrefReference};
 use pyo3::{ffi, intern};
 
+use crate::client::{ClientResponse, trailer_list};
 use crate::exchange::Exchange;
 use crate::{errors, reactor};
 
@@ -211,6 +212,13 @@ impl Host for PyHost {
                 }
                 Outcome::Closed(text) => callback.call1((errors::closed(py, text).into_value(py),)),
                 Outcome::Room => callback.call1((py.None(),)),
+                Outcome::Response(response) => Bound::new(py, ClientResponse::new(py, *response))
+                    .and_then(|response| callback.call1((response,))),
+                Outcome::End(trailers) => trailer_list(py, &trailers.unwrap_or_default())
+                    .and_then(|trailers| callback.call1((trailers,))),
+                Outcome::Failed(failure) => {
+                    callback.call1((errors::request_failed(py, &failure).into_value(py),))
+                }
                 Outcome::Disconnected | Outcome::Drained => callback.call0(),
             };
             if let Err(error) = result {

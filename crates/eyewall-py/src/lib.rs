@@ -4,6 +4,7 @@
 //! not repeated here. What Python holds are handles: an id and what was received, never a
 //! connection. So a handle may be dropped anywhere, at any time.
 
+mod client;
 mod errors;
 mod exchange;
 mod fields;
@@ -18,6 +19,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _engine {
+    #[pymodule_export]
+    use super::client::{ClientConnection, ClientResponse, ClientTLS};
     #[pymodule_export]
     use super::exchange::Exchange;
     #[pymodule_export]

@@ -10,7 +10,6 @@ from urllib.parse import urlencode, urljoin
 
 from eyewall.base.log import app_log
 from eyewall.http.client import AsyncHTTPClient
-from eyewall.http.client.connection import parse_head
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.server.server import HTTPServer
 from eyewall.testing.certificates import certificate_files
@@ -231,8 +230,9 @@ class TestClient:
         def take_head(line: str) -> None:
             head.append(line)
             if line == "\r\n":
-                parsed = parse_head("".join(head).encode("latin-1"))
-                response.begin(parsed.code, parsed.headers)
+                first, *rest = head[:-1]
+                fields = [line.rstrip("\r\n").partition(": ")[::2] for line in rest]
+                response.begin(int(first.split(" ", 2)[1]), HTTPHeaders.from_wire(fields))
                 begun.set()
 
         async def fetch() -> None:

@@ -8,7 +8,7 @@ mod answer;
 pub(crate) mod body;
 mod h1;
 pub(crate) mod h2;
-mod h2_io;
+pub(crate) mod h2_io;
 mod h2_stream;
 pub(crate) mod out;
 mod refuse;

@@ -6,6 +6,8 @@
 //! that timers and other users of the outer loop have their turns too.
 
 mod budget;
+mod clients;
+mod closing;
 mod pool;
 mod servers;
 mod shared;
@@ -19,10 +21,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::unix::SourceFd;
 use mio::{Events, Poll, Waker};
 use slab::Slab;
 
+use crate::client::ClientId;
 use crate::config::ConnInfo;
 use crate::conn::{Conn, Step};
 use crate::exchange::ExchangeId;
@@ -66,6 +68,7 @@ pub struct Reactor<H: Host> {
     events: RefCell<Events>,
     pub(crate) shared: Shared<H>,
     pub(crate) conns: RefCell<Slab<Slot<H::Callback>>>,
+    clients: RefCell<clients::Clients<H::Callback>>,
     generation: Cell<u32>,
     servers: RefCell<Slab<std::rc::Rc<ServerShared>>>,
     listeners: RefCell<Slab<Listener>>,
@@ -110,6 +113,7 @@ impl<H: Host> Reactor<H> {
                 }),
             },
             conns: RefCell::new(Slab::new()),
+            clients: RefCell::default(),
             generation: Cell::new(0),
             servers: RefCell::default(),
             listeners: RefCell::default(),
@@ -225,6 +229,10 @@ impl<H: Host> Reactor<H> {
                 self.resume_listeners();
                 continue;
             }
+            if id.client_index().is_some() {
+                self.time_out_client(id);
+                continue;
+            }
             let step = {
                 let mut conns = self.conns.borrow_mut();
                 let Some(conn) = find(&mut conns, id) else {
@@ -248,7 +256,11 @@ impl<H: Host> Reactor<H> {
 
     fn run_posted(&self) {
         for exchange in self.shared.mailbox.take_dropped() {
-            self.dropped(exchange);
+            if exchange.conn.client_index().is_some() {
+                self.client_close(ClientId(exchange.conn));
+            } else {
+                self.dropped(exchange);
+            }
         }
     }
 
@@ -267,7 +279,9 @@ impl<H: Host> Reactor<H> {
             let Some(id) = self.ready.borrow_mut().pop_front() else {
                 return;
             };
-            if let Some(conn) = find(&mut self.conns.borrow_mut(), id) {
+            if id.client_index().is_some() {
+                self.unqueue_client(id);
+            } else if let Some(conn) = find(&mut self.conns.borrow_mut(), id) {
                 conn.queued = false;
             }
             self.run(id);
@@ -309,6 +323,9 @@ impl<H: Host> Reactor<H> {
 
     /// Remember what an event says; true when the connection is to be run.
     fn note_event(&self, id: ConnId, event: &Event) -> bool {
+        if id.client_index().is_some() {
+            return self.note_client_event(id, event);
+        }
         let mut conns = self.conns.borrow_mut();
         let Some(conn) = find(&mut conns, id) else {
             return false;
@@ -326,6 +343,12 @@ impl<H: Host> Reactor<H> {
     }
 
     fn enqueue(&self, id: ConnId) {
+        if id.client_index().is_some() {
+            if self.flag_client(id, true) {
+                self.ready.borrow_mut().push_back(id);
+            }
+            return;
+        }
         if let Some(conn) = find(&mut self.conns.borrow_mut(), id)
             && !conn.queued
         {
@@ -335,6 +358,12 @@ impl<H: Host> Reactor<H> {
     }
 
     pub(crate) fn mark_dirty(&self, id: ConnId) {
+        if id.client_index().is_some() {
+            if self.flag_client(id, false) {
+                self.dirty.borrow_mut().push(id);
+            }
+            return;
+        }
         if let Some(conn) = find(&mut self.conns.borrow_mut(), id)
             && !conn.dirty
         {
@@ -364,6 +393,9 @@ impl<H: Host> Reactor<H> {
 
     /// Step a connection until it waits, then write what it has to write.
     fn run_steps(&self, id: ConnId) {
+        if id.client_index().is_some() {
+            return self.run_client(id);
+        }
         loop {
             let step = {
                 let mut conns = self.conns.borrow_mut();
@@ -405,6 +437,9 @@ impl<H: Host> Reactor<H> {
 
     /// Write what waits without stepping further.
     pub(crate) fn flush_only(&self, id: ConnId) {
+        if id.client_index().is_some() {
+            return self.flush_client(id);
+        }
         let step = {
             let mut conns = self.conns.borrow_mut();
             let Some(conn) = find(&mut conns, id) else {
@@ -459,38 +494,6 @@ impl<H: Host> Reactor<H> {
         }
     }
 
-    /// Remove a connection and tell whoever waits for it.
-    pub(crate) fn close_conn(&self, id: ConnId, reason: &'static str) {
-        let conn = {
-            let mut conns = self.conns.borrow_mut();
-            if find(&mut conns, id).is_none() {
-                return;
-            }
-            conns.try_remove(id.index as usize).flatten()
-        };
-        let Some(mut conn) = conn else { return };
-        conn.server
-            .connections
-            .set(conn.server.connections.get().saturating_sub(1));
-        if conn.is_registered() {
-            // Closing the descriptor takes it out of epoll by itself, unless a child inherited
-            // it; failing here changes nothing.
-            drop(
-                self.shared
-                    .registry
-                    .deregister(&mut SourceFd(&conn.socket())),
-            );
-        }
-        let calls = conn.end(reason);
-        drop(conn);
-        if !calls.is_empty() {
-            self.calls.borrow_mut().extend(calls);
-        }
-        if !self.drains.borrow().is_empty() || !self.calls.borrow().is_empty() {
-            self.schedule();
-        }
-    }
-
     fn run_accepting(&self, budget: &mut Budget) {
         loop {
             let Some(key) = self.accepting.borrow_mut().pop_front() else {
@@ -524,28 +527,6 @@ impl<H: Host> Reactor<H> {
         };
         server.connections.set(server.connections.get() + 1);
         self.run(id);
-    }
-
-    /// Close everything; later turns do nothing.
-    pub fn close(&self) {
-        if self.closed.replace(true) {
-            return;
-        }
-        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
-        drop(listeners);
-        let ids: Vec<ConnId> = self
-            .conns
-            .borrow()
-            .iter()
-            .filter_map(|(_, conn)| conn.as_ref().map(|c| c.id))
-            .collect();
-        for id in ids {
-            self.close_conn(id, "the server was closed");
-        }
-        drop(std::mem::take(&mut *self.drains.borrow_mut()));
-        if !self.in_turn.get() {
-            self.run_deferred();
-        }
     }
 
     /// A host's call has changed this connection: write now, or at the end of the turn.

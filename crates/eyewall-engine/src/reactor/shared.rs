@@ -10,6 +10,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, Waker};
 
 use super::pool::BufferPool;
+use crate::client::ClientId;
 use crate::exchange::ExchangeId;
 use crate::host::{Host, Notice};
 use crate::timer::Timers;
@@ -29,6 +30,23 @@ impl ConnId {
         index: u32::MAX,
         generation: 0,
     };
+
+    /// Set in the index of a connection to a server.
+    const CLIENT: u32 = 1 << 31;
+
+    /// Names a connection to a server.
+    pub(crate) fn client(index: u32, generation: u32) -> Self {
+        Self {
+            index: index | Self::CLIENT,
+            generation,
+        }
+    }
+
+    /// Where a connection to a server lies; nothing for others.
+    pub(crate) fn client_index(self) -> Option<usize> {
+        let is_client = self.index & Self::CLIENT != 0 && self != Self::NOBODY;
+        is_client.then_some((self.index & !Self::CLIENT) as usize)
+    }
 
     pub(crate) fn token(self) -> Token {
         Token(self.index as usize | ((self.generation as usize) << 32))
@@ -118,6 +136,14 @@ impl Mailbox {
         }
         // The reactor may be gone already; then nobody waits for this.
         drop(self.waker.wake());
+    }
+
+    /// The handle of a connection to a server was dropped on another thread.
+    pub fn post_client(&self, client: ClientId) {
+        self.post(ExchangeId {
+            conn: client.0,
+            stream: 0,
+        });
     }
 
     /// A connection's future has something to do.

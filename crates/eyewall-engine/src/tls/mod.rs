@@ -5,6 +5,7 @@
 //! longer trusted cannot come back by resumption.
 
 mod certificates;
+mod client;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use certificates::{Certificates, read_chain};
+pub(crate) use client::BAD_CERTIFICATE;
+pub use client::{ClientTls, ClientTlsOptions};
 pub(crate) use session::Session;
 pub use session::TlsInfo;
 

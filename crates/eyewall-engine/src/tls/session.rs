@@ -6,8 +6,9 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 /// Encrypted bytes that may wait for the transport.
 pub(super) const OUTPUT_LIMIT: usize = 64 * 1024;
@@ -33,7 +34,7 @@ pub struct TlsInfo {
 /// One connection's TLS.
 #[derive(Debug)]
 pub(crate) struct Session {
-    connection: ServerConnection,
+    connection: Connection,
     /// Read before TLS began, and not taken by it yet.
     early: Vec<u8>,
     /// After a fatal error: what came since and was dropped.
@@ -42,13 +43,32 @@ pub(crate) struct Session {
 
 impl Session {
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
-        let mut connection = ServerConnection::new(config)?;
+        let mut connection = Connection::from(ServerConnection::new(config)?);
         connection.set_buffer_limit(Some(OUTPUT_LIMIT));
         Ok(Self {
             connection,
             early: Vec::new(),
             discarded: None,
         })
+    }
+
+    /// A session with the server of that name.
+    pub(super) fn client(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, Error> {
+        let mut connection = Connection::from(ClientConnection::new(config, name)?);
+        connection.set_buffer_limit(Some(OUTPUT_LIMIT));
+        Ok(Self {
+            connection,
+            early: Vec::new(),
+            discarded: None,
+        })
+    }
+
+    /// Whether HTTP/2 was agreed on.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.connection.alpn_protocol() == Some(b"h2")
     }
 
     /// Whether a client's first bytes are a clear-text HTTP request.
@@ -90,7 +110,10 @@ impl Session {
             }
             let count = self.read_records(io)?;
             if let Err(error) = self.connection.process_new_packets() {
-                let text = explain(&error, self.connection.is_handshaking());
+                let text = match &self.connection {
+                    Connection::Client(_) => super::client::explain(&error),
+                    Connection::Server(_) => explain(&error, self.connection.is_handshaking()),
+                };
                 self.discarded = Some(0);
                 self.early = Vec::new();
                 // What the transport does not take now is flushed when it is writable.
@@ -201,7 +224,10 @@ impl Session {
         TlsInfo {
             version,
             cipher: suite.map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
-            server_name: self.connection.server_name().map(str::to_owned),
+            server_name: match &self.connection {
+                Connection::Server(server) => server.server_name().map(str::to_owned),
+                Connection::Client(_) => None,
+            },
             alpn: self
                 .connection
                 .alpn_protocol()

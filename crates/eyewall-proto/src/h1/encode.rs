@@ -34,6 +34,8 @@ pub enum EncodeError {
     InvalidReason,
     /// A status outside its range.
     InvalidStatus(u16),
+    /// A request's target or host that no URL can have.
+    InvalidTarget,
     /// An upgrade that the client did not ask for.
     NoUpgrade,
 }
@@ -100,6 +102,9 @@ impl fmt::Display for EncodeError {
             Self::InvalidStatus(status) => {
                 write!(f, "{status} is not a status that can be sent here")
             }
+            Self::InvalidTarget => f.write_str(
+                "the URL has spaces, controls or other characters that must be percent-encoded",
+            ),
             Self::NoUpgrade => f.write_str("the client did not ask for an upgrade"),
         }
     }

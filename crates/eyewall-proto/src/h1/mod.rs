@@ -22,9 +22,11 @@ pub(crate) mod target;
 
 use std::ops::Range;
 
+use encode::status_line;
 pub use encode::{BodySize, Defaults, EncodeError, Encoder, Fields, Visit, phrase};
-use encode::{chunk_head, status_line, write_field};
-use framing::{Chunk, ChunkDecoder};
+pub(crate) use encode::{chunk_head, write_field};
+pub(crate) use framing::{Chunk, ChunkDecoder};
+pub(crate) use parse::is_token;
 use parse::{Progress, parse_head};
 
 use crate::{Error, Framing, Limits, RequestHead, Version};

@@ -1,23 +1,43 @@
 """The HTTP client."""
 
 from eyewall.http.client.client import AsyncHTTPClient
-from eyewall.http.client.request import HTTPRequest
-from eyewall.http.client.response import (
+from eyewall.http.client.errors import (
+    HTTPCertificateError,
     HTTPClientError,
+    HTTPConnectError,
+    HTTPDecodeError,
     HTTPError,
-    HTTPResponse,
+    HTTPNameError,
+    HTTPProtocolError,
+    HTTPProxyError,
+    HTTPRedirectError,
     HTTPStreamClosedError,
     HTTPTimeoutError,
+    HTTPTLSError,
+    HTTPTooLargeError,
 )
+from eyewall.http.client.request import HTTPRequest
+from eyewall.http.client.response import HTTPResponse
+from eyewall.http.client.simple import SimpleAsyncHTTPClient
 from eyewall.http.client.sync import HTTPClient
 
 __all__ = [
     "AsyncHTTPClient",
+    "HTTPCertificateError",
     "HTTPClient",
     "HTTPClientError",
+    "HTTPConnectError",
+    "HTTPDecodeError",
     "HTTPError",
+    "HTTPNameError",
+    "HTTPProtocolError",
+    "HTTPProxyError",
+    "HTTPRedirectError",
     "HTTPRequest",
     "HTTPResponse",
     "HTTPStreamClosedError",
+    "HTTPTLSError",
     "HTTPTimeoutError",
+    "HTTPTooLargeError",
+    "SimpleAsyncHTTPClient",
 ]

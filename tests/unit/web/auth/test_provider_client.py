@@ -63,7 +63,7 @@ def test_hostile_forms_are_refused(body):
 
 def failed(code, body):
     request = HTTPRequest("https://p.example/", method="POST", body="client_secret=hidden")
-    response = HTTPResponse(request, code, "No", HTTPHeaders(), request.url, io.BytesIO(body))
+    response = HTTPResponse(request, code, HTTPHeaders(), io.BytesIO(body))
     return refused(HTTPClientError(code, "No", response), "it")
 
 
