@@ -231,8 +231,9 @@ class TestClient:
             head.append(line)
             if line == "\r\n":
                 first, *rest = head[:-1]
-                fields = [line.rstrip("\r\n").partition(": ")[::2] for line in rest]
-                response.begin(int(first.split(" ", 2)[1]), HTTPHeaders.from_wire(fields))
+                parted = (line.rstrip("\r\n").partition(": ") for line in rest)
+                received = HTTPHeaders.from_wire((name, value) for name, _, value in parted)
+                response.begin(int(first.split(" ", 2)[1]), received)
                 begun.set()
 
         async def fetch() -> None:

@@ -83,7 +83,7 @@ class NameCache:
         try:
             if self._resolver is not None:
                 found = await self._resolver.resolve(host, port, socket.AddressFamily(family))
-                addresses = list(found)
+                addresses: list[Address] = list(found)
             else:
                 entries = await asyncio.get_running_loop().getaddrinfo(
                     host, port, family=family, type=socket.SOCK_STREAM
