@@ -5,6 +5,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from eyewall.base.configurable import Configurable
+from eyewall.base.objects import import_object
 from eyewall.http.client.request import HTTPRequest
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ class AsyncHTTPClient(Configurable):
     @classmethod
     def configurable_default(cls) -> type[Configurable]:
         """The engine's client."""
-        from eyewall.http.client.simple import SimpleAsyncHTTPClient  # noqa: PLC0415 - it derives from this
-
-        return SimpleAsyncHTTPClient
+        # By name, because it derives from this.
+        found: type[Configurable] = import_object(
+            "eyewall.http.client.simple.SimpleAsyncHTTPClient"
+        )
+        return found
 
     def initialize(self, *, defaults: dict[str, Any] | None = None, **options: Any) -> None:
         """Take the options; an implementation overrides this and calls it."""
