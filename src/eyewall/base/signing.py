@@ -164,7 +164,7 @@ def _decode_v1(  # noqa: PLR0911 - each return is one reason to refuse
     # The three signed parts are not kept apart, so digits could be moved from the value to the
     # time: a time far ahead, or one padded with zeros, shows it.
     if signed_at > now + _AHEAD or stamp.startswith(b"0"):
-        gen_log.debug("a signed value's time is wrong: %.80r", data)
+        gen_log.warning("Cookie timestamp in future (possible tampering): %.80r", data)
         return None
     if signed_at < now - max_age_days * _DAY:
         return None

@@ -26,7 +26,7 @@ def check_name(name: str) -> None:
 def check_value(value: str) -> None:
     """Raise HTTPInputError when `value` could end its line (RFC 9110, section 5.5)."""
     if _CONTROL.search(value) is not None:
-        raise HTTPInputError(f"header value {value!r} has control characters, which cannot be sent")
+        raise HTTPInputError(f"Unsafe header value {value!r}: it has control characters")
 
 
 class HTTPHeaders(MutableMapping[str, str]):
@@ -100,13 +100,19 @@ class HTTPHeaders(MutableMapping[str, str]):
             raise HTTPInputError("a header line has no colon")
         self.add(name, value.strip(" \t"))
 
-    def add(self, name: str, value: str) -> None:
+    def add(self, name: str, value: str | bytes) -> None:
         """Add a value, beside those that the name has.
+
+        Args:
+            name: A token.
+            value: Text, or bytes, of which each stands for a character.
 
         Raises:
             HTTPInputError: The name or the value cannot be sent.
         """
         check_name(name)
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
         check_value(value)
         self._values.setdefault(normalize_name(name), []).append(value)
 
@@ -122,6 +128,8 @@ class HTTPHeaders(MutableMapping[str, str]):
 
     def __setitem__(self, name: str, value: str) -> None:
         check_name(name)
+        if isinstance(value, bytes):
+            value = value.decode("latin-1")
         check_value(value)
         self._values[normalize_name(name)] = [value]
 

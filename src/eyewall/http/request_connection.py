@@ -92,6 +92,15 @@ class RequestConnection:
         with suppress(StreamClosedError):
             self._exchange.end()
 
+    @property
+    def stream(self) -> "RequestConnection":
+        """This itself: what is left of Tornado's stream beneath a connection."""
+        return self
+
+    def closed(self) -> bool:
+        """Whether the peer has gone or the answer is complete."""
+        return not self._exchange.connected
+
     def close(self) -> None:
         """Cut the connection."""
         self._exchange.abort()

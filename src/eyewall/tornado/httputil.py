@@ -2,7 +2,6 @@
 
 from http.client import responses
 
-from eyewall.http.cookies import parse_cookie
 from eyewall.http.dates import format_date as format_timestamp
 from eyewall.http.delegates import (
     HTTPConnection,
@@ -29,6 +28,8 @@ from eyewall.tornado.legacy.body_parsing import (
     parse_multipart_form_data,
     set_parse_body_config,
 )
+from eyewall.tornado.legacy.cookies import parse_cookie
+from eyewall.tornado.legacy.cookies import unquote_cookie as _unquote_cookie
 from eyewall.tornado.legacy.request import HTTPServerRequest
 
 
@@ -54,6 +55,7 @@ __all__ = [
     "RequestStartLine",
     "ResponseStartLine",
     "_parse_header",
+    "_unquote_cookie",
     "encode_username_password",
     "format_timestamp",
     "parse_body_arguments",

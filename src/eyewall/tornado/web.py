@@ -2,15 +2,18 @@
 
 from typing import Final
 
-from eyewall.base.signing import _sign_v1 as _create_signature_v1
-from eyewall.base.signing import _sign_v2 as _create_signature_v2
 from eyewall.base.signing import (
     create_signed_value,
     decode_signed_value,
     get_signature_key_version,
 )
 from eyewall.tornado.legacy.absolute import is_absolute
-from eyewall.web.application import Application
+from eyewall.tornado.legacy.application import Application
+from eyewall.tornado.legacy.handler import RequestHandler
+from eyewall.tornado.legacy.signing import create_signature_v1 as _create_signature_v1
+from eyewall.tornado.legacy.signing import create_signature_v2 as _create_signature_v2
+from eyewall.tornado.legacy.static import StaticFileHandler
+from eyewall.tornado.legacy.stock import ErrorHandler, FallbackHandler, RedirectHandler
 from eyewall.web.compression import GZipContentEncoding
 from eyewall.web.errors import Finish, HTTPError, MissingArgumentError
 from eyewall.web.handler.decorators import (
@@ -20,11 +23,8 @@ from eyewall.web.handler.decorators import (
     removeslash,
     stream_request_body,
 )
-from eyewall.web.handler.handler import RequestHandler
-from eyewall.web.handler.stock import ErrorHandler, FallbackHandler, RedirectHandler
 from eyewall.web.output_transform import OutputTransform
 from eyewall.web.routing.rules import URLSpec, url
-from eyewall.web.static.handler import StaticFileHandler
 from eyewall.web.ui_modules import TemplateModule, UIModule
 
 MIN_SUPPORTED_SIGNED_VALUE_VERSION: Final = 1

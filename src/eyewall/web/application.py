@@ -34,6 +34,7 @@ from eyewall.web.routing.rules import (
     URLSpec,
     from_template,
     from_tuple,
+    lenient_groups,
     named_groups,
     plain_groups,
 )
@@ -146,7 +147,11 @@ class Application(ReversibleRouter):
             else:
                 route.serve(exchange, match.groups(), {})
         except UnicodeDecodeError:
-            self._bad_path(exchange)
+            if getattr(route, "decodes", False):
+                # The handler knows the encoding.
+                route.serve(exchange, *lenient_groups(match))
+            else:
+                self._bad_path(exchange)
 
     def _serve_found(self, exchange: Exchange) -> None:
         try:
@@ -161,7 +166,7 @@ class Application(ReversibleRouter):
             route.serve(exchange, args, kwargs)
 
     def _bad_path(self, exchange: Exchange) -> None:
-        gen_log.warning("400 %s %s: the path is not UTF-8", exchange.method, exchange.path)
+        gen_log.warning("400 %s %s: Invalid unicode in the path", exchange.method, exchange.path)
         exchange.respond(400, {"Content-Type": "text/plain"}, b"400: the path is not UTF-8\n")
 
     def find(

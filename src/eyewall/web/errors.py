@@ -60,7 +60,7 @@ class MissingArgumentError(HTTPError):
     """The request has no argument of that name; answered 400."""
 
     def __init__(self, arg_name: str) -> None:
-        super().__init__(400, "Missing argument %s", arg_name)
+        super().__init__(400, f"Missing argument {arg_name}")
         self.arg_name = arg_name
 
 

@@ -2,9 +2,9 @@
 
 import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from eyewall.base.escape import to_unicode, utf8
+from eyewall.base.escape import linkify, to_unicode, utf8
 from eyewall.web.engine import escape_html
 
 if TYPE_CHECKING:
@@ -139,6 +139,29 @@ class TemplateModule(UIModule):
         return self._texts("html_body")
 
 
+class LinkifyModule(UIModule):
+    """Text with its addresses made links: `{% module linkify(text) %}`."""
+
+    def render(self, text: str, **kwargs: Any) -> str:
+        """The text as HTML; further arguments are those of `eyewall.base.escape.linkify`."""
+        return linkify(text, **kwargs)
+
+
+class XsrfFormModule(UIModule):
+    """A form's hidden field: `{% module xsrf_form_html() %}`."""
+
+    def render(self) -> str:
+        """The field with the token."""
+        return self.handler.xsrf_form_html()
+
+
+_ALWAYS: Final[dict[str, type[UIModule]]] = {
+    "Template": TemplateModule,
+    "linkify": LinkifyModule,
+    "xsrf_form_html": XsrfFormModule,
+}
+
+
 class ModuleNamespace:
     """The modules and methods of one handler: `modules.Entry(...)`.
 
@@ -167,8 +190,11 @@ class ModuleNamespace:
 
 
 def collect_modules(given: Any) -> dict[str, type[UIModule]]:
-    """UI modules from a dict, a Python module, or a list of them; `Template` is always there."""
-    return {"Template": TemplateModule} | {
+    """UI modules from a dict, a Python module, or a list of them.
+
+    `Template`, `linkify` and `xsrf_form_html` are always there.
+    """
+    return _ALWAYS | {
         name: value
         for name, value in _members(given)
         if isinstance(value, type) and issubclass(value, UIModule)
@@ -219,15 +245,16 @@ def insert_resources(
     """
     active = list(modules)
     allowed = f' nonce="{nonce}"' if nonce else ""
-    head = [_link(url) for url in _urls(active, "css_files", static_url)]
+    head = ["".join(map(_link, _urls(active, "css_files", static_url)))]
     styles = [style for module in active if (style := module.embedded_css())]
     if styles:
         head.append(f'<style type="text/css"{allowed}>\n' + "\n".join(styles) + "\n</style>")
     head += [text for module in active if (text := module.html_head())]
-    body = [_script(url, allowed) for url in _urls(active, "javascript_files", static_url)]
-    scripts = [script for module in active if (script := module.embedded_javascript())]
-    if scripts:
-        joined = "\n".join(scripts)
+    scripts = _urls(active, "javascript_files", static_url)
+    body = ["".join(_script(url, allowed) for url in scripts)]
+    embedded = [script for module in active if (script := module.embedded_javascript())]
+    if embedded:
+        joined = "\n".join(embedded)
         body.append(
             f'<script type="text/javascript"{allowed}>\n//<![CDATA[\n{joined}\n//]]>\n</script>'
         )
@@ -237,6 +264,7 @@ def insert_resources(
 
 
 def _insert(page: bytes, tag: bytes, parts: list[str], *, last: bool) -> bytes:
+    parts = [part for part in parts if part]
     if not parts:
         return page
     at = page.rfind(tag) if last else page.find(tag)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from eyewall.base.lazy import lazy
 from eyewall.base.log import app_log, gen_log
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from eyewall.web.application import Application
 
 T = TypeVar("T")
+_BODILESS: Final = frozenset({204, 304})
 
 
 class RequestHandler(Rendering):
@@ -155,6 +156,9 @@ class RequestHandler(Rendering):
         except (ValueError, UnicodeError):
             self.set_status(status_code)
         try:
+            if status_code in _BODILESS:
+                self.finish()
+                return
             self.write_error(status_code, **kwargs)
         except Exception:  # noqa: BLE001 - an error page that fails must not hide the error
             app_log.exception("Uncaught exception in write_error")

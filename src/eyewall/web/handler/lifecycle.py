@@ -14,7 +14,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from eyewall.base.log import gen_log
+from eyewall.base.log import app_log, gen_log
 from eyewall.http.body import read_piece
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError
@@ -39,6 +39,7 @@ class ClassRoute:
     """Serves requests with instances of one handler class."""
 
     __slots__ = (
+        "_checks_origin",
         "_checks_xsrf",
         "_closes",
         "_cors",
@@ -54,6 +55,7 @@ class ClassRoute:
         "_transforms",
         "_verbs",
         "application",
+        "decodes",
         "handler_class",
         "kwargs",
         "plans",
@@ -86,6 +88,8 @@ class ClassRoute:
         self._transforms = application.transforms
         self._cors = application.cors
         self._checks_xsrf = bool(application.settings.get("xsrf_cookies"))
+        self._checks_origin = bool(application.settings.get("cross_origin_protection"))
+        self.decodes = not handler_class._plain_arguments
         self._streams = handler_class._stream_request_body
         self._verbs: dict[str, Any] = {}
         self.plans: dict[str, Plan] = {}
@@ -129,6 +133,8 @@ class ClassRoute:
         if self._transforms:
             handler._transforms = [make(handler.request) for make in self._transforms]
         try:
+            if self.decodes and (args or kwargs):
+                args, kwargs = _decoded(handler, args, kwargs)
             if self._inlines:
                 if self._default_headers:
                     handler.set_default_headers()
@@ -136,12 +142,14 @@ class ClassRoute:
                     handler.initialize(**self.kwargs)
             if self._closes:
                 exchange.on_disconnect(handler.on_connection_close)
+            if self._checks_origin and exchange.method not in _SAFE:
+                handler.check_cross_origin()
             verb = self._verbs.get(exchange.method)
             if verb is None:
                 if not self._prepares:
                     return self._unserved(handler)
                 verb = self._unserved_verb
-            elif exchange.has_body:
+            if exchange.has_body:
                 return self._with_body(handler, verb)
             if self._prepares or self._checks_xsrf:
                 return self._prepare(handler, verb)
@@ -267,10 +275,13 @@ class ClassRoute:
                 await result
             if handler._auto_finish and not handler._finished:
                 handler.finish()
+        except asyncio.CancelledError:
+            _cancelled(handler, on_purpose=_is_being_cancelled())
+            raise
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             handle_exception(handler, exc)
 
-    async def _run_streamed(  # noqa: C901 - one step after the other
+    async def _run_streamed(  # noqa: C901, PLR0912 - one step after the other
         self, handler: RequestHandler, verb: Any
     ) -> None:
         try:
@@ -299,10 +310,28 @@ class ClassRoute:
                 await result
             if handler._auto_finish and not handler._finished:
                 handler.finish()
+        except asyncio.CancelledError:
+            _cancelled(handler, on_purpose=_is_being_cancelled())
+            raise
         except (ProtocolError, StreamClosedError) as exc:
             body_failed(handler, exc)
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             handle_exception(handler, exc)
+
+
+def _decoded(
+    handler: RequestHandler, args: tuple[str, ...], kwargs: dict[str, str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The path's groups as the handler's own `decode_argument` makes them."""
+
+    def decode(value: str | None, name: str | None = None) -> Any:
+        if value is None:
+            return None
+        return handler.decode_argument(value.encode("utf-8", "surrogateescape"), name)
+
+    handler.path_args = tuple(decode(value) for value in args)
+    handler.path_kwargs = {name: decode(value, name) for name, value in kwargs.items()}
+    return handler.path_args, handler.path_kwargs
 
 
 class _OwnEtag:
@@ -316,9 +345,15 @@ class _OwnEtag:
     def __call__(self, body: bytes) -> str | None:
         self._handler._chunk = body
         try:
-            return self._handler.compute_etag()
+            tag: Any = self._handler.compute_etag()
         finally:
             self._handler._chunk = b""
+        return tag.decode("latin-1") if isinstance(tag, bytes) else tag
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _await(waiting: Awaitable[Any]) -> None:
@@ -329,7 +364,7 @@ def _verb_done(handler: RequestHandler, task: "asyncio.Task[Any]") -> None:
     """Finish what a verb's task has left, or answer what it raised."""
     _running.discard(task)
     if task.cancelled():
-        # Without its handler the exchange is answered when it is dropped.
+        _cancelled(handler, on_purpose=task.cancelling() > 0)
         return
     try:
         task.result()
@@ -337,6 +372,15 @@ def _verb_done(handler: RequestHandler, task: "asyncio.Task[Any]") -> None:
             handler.finish()
     except Exception as exc:  # noqa: BLE001 - the boundary of a handler
         handle_exception(handler, exc)
+
+
+def _cancelled(handler: RequestHandler, *, on_purpose: bool) -> None:
+    """Answer for a verb that was cancelled, or that has awaited what was cancelled."""
+    if on_purpose:
+        if not handler._finished:
+            handler.send_error(500)
+    else:
+        handle_exception(handler, asyncio.CancelledError())
 
 
 def body_failed(handler: RequestHandler, error: Exception) -> None:
@@ -349,7 +393,7 @@ def body_failed(handler: RequestHandler, error: Exception) -> None:
 
 
 def handle_exception(
-    handler: RequestHandler, error: Exception, headers: dict[str, str] | None = None
+    handler: RequestHandler, error: BaseException, headers: dict[str, str] | None = None
 ) -> None:
     """Answer what a handler raised."""
     if isinstance(error, Finish):
@@ -370,7 +414,7 @@ def handle_exception(
     try:
         handler.log_exception(*exc_info)
     except Exception:  # noqa: BLE001 - a hook that fails must not hide the error
-        gen_log.exception("Error in exception logger")
+        app_log.exception("Error in exception logger")
     if handler._finished:
         return
     status = error.status_code if isinstance(error, HTTPError) else 500

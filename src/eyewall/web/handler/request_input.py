@@ -110,7 +110,7 @@ class RequestInput:
         values: list[str] = []
         for raw in fields.get(name, ()):
             value = self.decode_argument(raw, name)
-            if not value.isprintable():
+            if isinstance(value, str) and not value.isprintable():
                 value = _CONTROL.sub(" ", value)
             values.append(value.strip() if strip else value)
         return values
@@ -122,7 +122,8 @@ class RequestInput:
                 raise MissingArgumentError(name)
             return default
         value = self.decode_argument(values[-1], name)
-        if not value.isprintable():
+        # A program's own `decode_argument` may leave bytes.
+        if isinstance(value, str) and not value.isprintable():
             value = _CONTROL.sub(" ", value)
         return value.strip() if strip else value
 
@@ -149,7 +150,8 @@ class RequestInput:
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
         """The value of a cookie."""
         if self._has_request:
-            return self.request.cookies.get(name, default)
+            known = self.request.cookies.get(name)
+            return default if known is None else known.value
         field = self.exchange.header("cookie")
         value = None if field is None else find_cookie(field, name)
         return default if value is None else value

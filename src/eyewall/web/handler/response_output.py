@@ -15,6 +15,11 @@ from eyewall.web.engine import StreamClosedError, etag
 from eyewall.web.handler.request_input import RequestInput
 
 _TAGGED: Final = frozenset({"GET", "HEAD"})
+# What the client has from the answer that it keeps (RFC 9110, section 15.4.5).
+_OF_THE_BODY: Final = (
+    "Allow", "Content-Encoding", "Content-Language", "Content-Length", "Content-Range",
+    "Content-Type",
+)  # fmt: skip
 _DONE: Final = "finish() was called already; nothing can be written after it"
 
 
@@ -341,8 +346,8 @@ class ResponseOutput(RequestInput):
 
     def _not_modified(self) -> int:
         self._status_code = 304
-        self._headers.pop("Content-Length", None)
-        self._headers.pop("Content-Type", None)
+        for name in _OF_THE_BODY:
+            self._headers.pop(name, None)
         return 304
 
     def _after_finish(self) -> None:

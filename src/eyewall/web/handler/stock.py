@@ -9,6 +9,7 @@ from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.routing.router import Router
+from eyewall.web.safe_redirect import leads_elsewhere
 
 
 class ErrorHandler(RequestHandler):
@@ -22,6 +23,11 @@ class ErrorHandler(RequestHandler):
         """End the request."""
         raise HTTPError(self._status_code)
 
+    def check_xsrf_cookie(self) -> None:
+        """Nothing: an error changes nothing, whoever has asked for it."""
+
+    check_cross_origin = check_xsrf_cookie
+
 
 class RedirectHandler(RequestHandler):
     """Redirects; groups of the route's pattern fill `{0}`, `{1}` or names in the URL."""
@@ -34,6 +40,10 @@ class RedirectHandler(RequestHandler):
     def get(self, *args: str, **kwargs: str) -> None:
         """Redirect, with the request's query."""
         target = self._url.format(*args, **kwargs)
+        if leads_elsewhere(self._url, target):
+            raise HTTPError(400, "Redirect URL cannot change the scheme or netloc of %r", self._url)
+        if not target.isprintable():
+            raise HTTPError(400, "Redirect URL contains invalid characters: %.80r", target)
         query = self.exchange.query
         if query:
             target = f"{target}{'&' if '?' in target else '?'}{query}"

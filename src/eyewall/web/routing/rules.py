@@ -118,8 +118,8 @@ class PathMatches(Matcher):
             )
         path = parts[0]
         for part, arg in zip(parts[1:], args, strict=True):
-            text = arg.decode() if isinstance(arg, bytes) else str(arg)
-            path += quote(text, safe="/!$&'()*+,;=:@~") + part
+            text = arg if isinstance(arg, bytes) else str(arg)
+            path += quote(text, safe="/!$&'()*,;=:@~") + part
         return path
 
 
@@ -239,6 +239,20 @@ def named_groups(match: re.Match[str]) -> dict[str, str]:
     """
     groups = match.groupdict().items()
     return {name: _unquote(value) for name, value in groups if value is not None}
+
+
+def lenient_groups(match: re.Match[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """A match's groups, plain and named; bytes that are no UTF-8 are kept as lone surrogates."""
+
+    def decode(value: str | None) -> Any:
+        if value is None:
+            return None
+        return unquote_to_bytes(value).decode("utf-8", "surrogateescape")
+
+    named = match.groupdict()
+    if named:
+        return (), {name: decode(value) for name, value in named.items() if value is not None}
+    return tuple(map(decode, match.groups())), {}
 
 
 def from_template(template: str) -> tuple[str, dict[str, Callable[[str], Any]]]:

@@ -103,10 +103,15 @@ _HASHING: Final[dict[Key, "asyncio.Future[None]"]] = {}
 
 def version_of(key: Key) -> str:
     """The version of a file: the beginning of its SHA-512, in hexadecimal."""
+    return digest_of(key)[:40]
+
+
+def digest_of(key: Key) -> str:
+    """The SHA-512 of a file, in hexadecimal."""
     known = HASHES.get(key)
     if known is None:
         with open(key.path, "rb") as file:
-            known = hashlib.file_digest(file, "sha512").hexdigest()[:40].encode()
+            known = hashlib.file_digest(file, "sha512").hexdigest().encode()
         HASHES.put(key, known)
     return known.decode()
 

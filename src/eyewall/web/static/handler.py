@@ -344,6 +344,9 @@ class StaticFileHandler(RequestHandler):
     def get_content_version(cls, abspath: str) -> str:
         """The version of a file: a hash of its content."""
         found = os.stat(abspath)
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe without a writer would never open, and a device never end.
+            raise OSError(f"{abspath} is not a file")
         return version_of(Key(abspath, found.st_mtime_ns, found.st_size, found.st_ino))
 
     @classmethod
