@@ -126,7 +126,7 @@ class HTTPHeaders(MutableMapping[str, str]):
             for value in values:
                 yield name, value
 
-    def __setitem__(self, name: str, value: str) -> None:
+    def __setitem__(self, name: str, value: str | bytes) -> None:
         check_name(name)
         if isinstance(value, bytes):
             value = value.decode("latin-1")
