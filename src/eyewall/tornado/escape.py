@@ -16,12 +16,14 @@ from eyewall.base.escape import (
     xhtml_escape,
     xhtml_unescape,
 )
+from eyewall.base.escape import unquote_bytes as _unquote_to_bytes
 from eyewall.base.objects import (
     basestring_type,
     unicode_type,
 )
 
 __all__ = [
+    "_unquote_to_bytes",
     "basestring_type",
     "json_decode",
     "json_encode",

@@ -103,6 +103,7 @@ class Application(ReversibleRouter):
         self.template_loaders: dict[Any, BaseLoader] = {}
         self.background = Background()
         self._named: dict[str, Rule] = {}
+        self._routers: list[ReversibleRouter] = []
         self._templates: dict[str, FunctionRoute] = {}
         self._hosts: list[tuple[HostMatches, RouteTable[Route]]] = []
         self._log_function: Callable[[RequestHandler], object] | None = settings.get("log_function")
@@ -244,6 +245,8 @@ class Application(ReversibleRouter):
             table.add(rule.matcher, None, self._make_table(target))
         elif self._asks(rule):
             table.add(rule.matcher, None, RouterFinder(target))
+            if isinstance(target, ReversibleRouter):
+                self._routers.append(target)
         elif isinstance(rule, URLSpec):
             route = self._route(rule)
             table.add_path(rule.regex, route)
@@ -313,10 +316,13 @@ class Application(ReversibleRouter):
         Raises:
             KeyError: There is no such route.
         """
-        try:
-            rule = self._named[name]
-        except KeyError:
-            raise KeyError(f"there is no route named {name!r}") from None
+        rule = self._named.get(name)
+        if rule is None:
+            for router in self._routers:
+                inner = router.reverse_url(name, *args)
+                if inner is not None:
+                    return inner
+            raise KeyError(f"there is no route named {name!r}")
         path = rule.reverse(*args)
         if path is None:
             raise ValueError(f"route {name!r} cannot be reversed: it does not go by path")

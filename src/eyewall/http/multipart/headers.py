@@ -9,6 +9,7 @@ _PARAMETER: Final = re.compile(
     r'[ \t]*;[ \t]*([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;\s"]*))'
 )
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 _TRANSFER: Final = frozenset({"7bit", "8bit", "binary", ""})
 
@@ -52,14 +53,10 @@ def parse_part_headers(raw: bytes) -> PartHeaders:
     lines: dict[str, str] = {}
     for line in text.split("\r\n") if text else ():
         name, colon, value = line.partition(":")
-        if (
-            not colon
-            or _TOKEN.match(name) is None
-            or "\r" in line
-            or "\n" in line
-            or "\x00" in line
-        ):
+        if not colon or _TOKEN.match(name) is None:
             raise ValueError("a part's header has a malformed line")
+        if _CONTROL.search(value) is not None:
+            raise ValueError(f"Invalid header value in a part's {name[:40]}")
         lines.setdefault(name.lower(), value.strip(" \t"))
     kind, parameters = parse_parameters(lines.get("content-disposition", ""))
     if kind != "form-data" or "name" not in parameters:

@@ -100,7 +100,16 @@ class MultipartParser:
         >>> parser.finish()
     """
 
-    __slots__ = ("_buffer", "_delimiter", "_in_file", "_limits", "_parts", "_size", "_state")
+    __slots__ = (
+        "_buffer",
+        "_delimiter",
+        "_fresh",
+        "_in_file",
+        "_limits",
+        "_parts",
+        "_size",
+        "_state",
+    )
 
     def __init__(self, boundary: str | bytes, limits: MultipartLimits | None = None) -> None:
         raw = boundary.encode("latin-1", "replace") if isinstance(boundary, str) else boundary
@@ -118,6 +127,8 @@ class MultipartParser:
         self._parts = 0
         self._size = 0
         self._in_file = False
+        # Whether a part's header has just ended.
+        self._fresh = False
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes; returns what they complete.
@@ -158,6 +169,12 @@ class MultipartParser:
 
     def _to_delimiter(self, events: list[Event] | None) -> bool:
         buffer, delimiter = self._buffer, self._delimiter
+        if self._fresh:
+            if len(buffer) < len(delimiter) and delimiter.startswith(buffer):
+                return False
+            self._fresh = False
+            if not buffer.startswith(delimiter):
+                del buffer[:2]
         at = buffer.find(delimiter)
         # Without a delimiter the end of what is there may be the beginning of one.
         ready = at if at >= 0 else len(buffer) - len(delimiter) + 1
@@ -195,7 +212,7 @@ class MultipartParser:
             raise MultipartError("a multipart boundary is followed by something else")
         self._parts += 1
         if self._parts > self._limits.parts:
-            raise MultipartError(f"a form has more than {self._limits.parts} parts")
+            raise MultipartError(f"too many parts: a form may have {self._limits.parts}")
         # The line's end stays: a part without headers has one more and nothing between.
         del buffer[:end]
         self._state = _State.HEADERS
@@ -206,13 +223,15 @@ class MultipartParser:
         end = buffer.find(b"\r\n\r\n", 0, limit + 4)
         if end < 0:
             if len(buffer) >= limit + 4:
-                raise MultipartError(f"a part's header has more than {limit} bytes")
+                raise MultipartError(f"a part's header too large: it may have {limit} bytes")
             return False
         try:
             headers = parse_part_headers(bytes(buffer[2:end]))
         except ValueError as exc:
             raise MultipartError(str(exc)) from None
-        del buffer[: end + 4]
+        # Of a part without a body, the empty line is the delimiter's own (RFC 2046, section 5.1.1).
+        del buffer[: end + 2]
+        self._fresh = True
         self._in_file = headers.filename is not None
         self._size = 0
         events.append(PartBegin(headers))

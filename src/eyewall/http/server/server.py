@@ -4,13 +4,16 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from eyewall.http.server.engine import Reactor, Server, TLSConfig
+from eyewall.http.server.decompress import decompressing
+from eyewall.http.server.engine import DEFAULT_LIMITS, Reactor, Server, TLSConfig
 from eyewall.http.server.notices import NoticeLog
 from eyewall.http.server.tls import from_ssl_options
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.sockets import bind_sockets, bind_unix_socket
+
+_BODY_BYTES: Final = DEFAULT_LIMITS["body_bytes"]
 
 
 class HTTPServer:
@@ -31,6 +34,8 @@ class HTTPServer:
         max_body_size: Largest body in bytes, where the handler does not say.
         max_header_size: Largest header section in bytes.
         idle_connection_timeout: Seconds that a connection may idle between requests.
+        decompress_request: Decode request bodies in gzip; `max_body_size` holds for the
+            decoded body too.
         limits: Any other limit, by the names of `eyewall.http.server.engine.DEFAULT_LIMITS`.
 
     Example:
@@ -51,6 +56,7 @@ class HTTPServer:
         max_body_size: int | None = None,
         max_header_size: int | None = None,
         idle_connection_timeout: float | None = None,
+        decompress_request: bool = False,
         limits: Mapping[str, float] | None = None,
     ) -> None:
         self.app = app
@@ -75,6 +81,8 @@ class HTTPServer:
             "limits": chosen,
             "on_notice": NoticeLog(),
         }
+        if decompress_request:
+            self.app = decompressing(app, int(chosen.get("body_bytes", _BODY_BYTES)))
         self._servers: list[Server] = []
         self._diverted: Callable[[Any], object] | None = None
         self._bound: list[socket.socket] = []

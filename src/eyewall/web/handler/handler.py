@@ -1,5 +1,6 @@
 """`RequestHandler`: the class that users subclass."""
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from eyewall.web.application import Application
 
 T = TypeVar("T")
+_PLAIN_REASON: Final = re.compile(r"[\t !#$%()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{|}~\x80-\xff]*")
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -151,10 +153,10 @@ class RequestHandler(Rendering):
         self.clear()
         error = kwargs.get("exc_info", (None, None, None))[1]
         reason = kwargs.get("reason") or getattr(error, "reason", None)
-        try:
-            self.set_status(status_code, reason)
-        except (ValueError, UnicodeError):
-            self.set_status(status_code)
+        if reason and _PLAIN_REASON.fullmatch(reason) is None:
+            # It may come from the request, and stands in the page too.
+            reason = "Unknown"
+        self.set_status(status_code, reason)
         try:
             if status_code in _BODILESS:
                 self.finish()

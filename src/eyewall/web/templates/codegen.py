@@ -11,12 +11,21 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from eyewall.web.templates.errors import ParseError
 from eyewall.web.templates.nodes import Block, File
 
-Places: TypeAlias = dict[int, tuple[str, int]]
+
+class Place(NamedTuple):
+    """A line of a template, and the lines that have led there: inclusions, blocks."""
+
+    name: str
+    line: int
+    via: tuple[str, ...] = ()
+
+
+Places: TypeAlias = dict[int, Place]
 
 _INDENT: Final = " "
 # Python takes at most 20 nested loops and 100 levels of indentation.
@@ -34,6 +43,7 @@ class Writer:
         """The expressions that stand for names in the lines."""
         self._blocks = blocks
         self._file = root
+        self._via: tuple[str, ...] = ()
         self._depth = 0
         self._level = 0
         self._pieces: list[str | ast.expr] = []
@@ -46,7 +56,7 @@ class Writer:
         # A statement may have several lines where brackets hold them together.
         for part in code.split("\n"):
             self.lines.append(_INDENT * self._level + part)
-            self.places[len(self.lines)] = (self._file.name, line)
+            self.places[len(self.lines)] = Place(self._file.name, line, self._via)
 
     def text(self, text: str) -> None:
         """Send text."""
@@ -76,7 +86,7 @@ class Writer:
             if escape is not None:
                 value = _call("_tt_text", _call(escape, value))
         self._numbers += 1
-        self.places[self._numbers] = (self._file.name, line)
+        self.places[self._numbers] = Place(self._file.name, line, self._via)
         for node in ast.walk(value):
             if isinstance(node, ast.expr):
                 node.lineno = node.end_lineno = self._numbers
@@ -134,10 +144,12 @@ class Writer:
         if self._depth > _DEEPEST:
             raise ParseError("Templates include each other in a circle", self._file.name, line)
         outer, self._file = self._file, file
+        via = self._via
+        self._via = (f"{outer.name}:{line}", *via)
         self._depth += 1
         yield
         self._depth -= 1
-        self._file = outer
+        self._file, self._via = outer, via
 
     def block(self, name: str, default: Block) -> Block:
         """The block of that name that counts."""
@@ -204,7 +216,7 @@ def compile_file(file: File) -> tuple[CodeType, Places]:
         return compile(tree, file.name, "exec", dont_inherit=True), writer.places
     except (SyntaxError, ValueError, MemoryError) as exc:
         number = getattr(exc, "lineno", None) or 1
-        name, line = writer.places.get(number, (root.name, 1))
+        name, line, _ = writer.places.get(number, Place(root.name, 1))
         reason = exc.msg if isinstance(exc, SyntaxError) else str(exc)
         raise ParseError(reason, name, line) from None
     except RecursionError:

@@ -24,6 +24,7 @@ class Token(NamedTuple):
 
 
 _CLOSING: Final = {"{": "}}", "%": "%}", "#": "#}"}
+_CALLED: Final = {"{": "expression", "%": "block", "#": "comment"}
 
 
 def tokens(text: str, name: str) -> Iterator[Token]:
@@ -56,7 +57,7 @@ def tokens(text: str, name: str) -> Iterator[Token]:
         pending = ""
         end = text.find(_CLOSING[opener], start + 2)
         if end < 0:
-            raise ParseError(f"Missing end {_CLOSING[opener]}", name, line)
+            raise ParseError(f"Missing end {_CALLED[opener]} {_CLOSING[opener]}", name, line)
         inner = text[start + 2 : end]
         if opener != "#":
             kind = Kind.EXPRESSION if opener == "{" else Kind.TAG

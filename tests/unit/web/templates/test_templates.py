@@ -61,9 +61,9 @@ def test_the_language(text, expected):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("a\n{{ 1", 2, "Missing end }}"),
-        ("\n\n{% if x", 3, "Missing end %}"),
-        ("{# open", 1, "Missing end #}"),
+        ("a\n{{ 1", 2, "Missing end expression }}"),
+        ("\n\n{% if x", 3, "Missing end block %}"),
+        ("{# open", 1, "Missing end comment #}"),
         ("{{ }}", 1, "Empty expression"),
         ("\n{%  %}", 2, "Empty block tag"),
         ("\n{% if x %}\n", 2, "Missing {% end %} for the if of line 2"),
