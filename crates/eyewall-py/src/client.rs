@@ -17,6 +17,9 @@ use crate::errors;
 use crate::fields::{PyFields, latin1_str, with_payload};
 use crate::reactor::{self, Missing, Reactor};
 
+/// From so many bytes on content is read from the kernel into Python's own object.
+const DIRECT: usize = 16 * 1024;
+
 #[pyclass(frozen, module = "eyewall._engine")]
 pub(crate) struct ClientTLS {
     tls: ClientTls,
@@ -278,7 +281,23 @@ impl ClientConnection {
         stream: u32,
         callback: Py<PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let read = reactor::get(py, self.reactor)?
+        let engine = reactor::get(py, self.reactor)?;
+        let direct = engine.client_direct(self.id, stream);
+        if direct >= DIRECT {
+            let mut count = 0;
+            let data = PyBytes::new_with(py, direct, |buffer| {
+                count = engine.client_receive(self.id, buffer);
+                Ok(())
+            })?;
+            if count == direct {
+                return Ok(Some(data.into_any()));
+            }
+            if count > 0 {
+                let part = data.as_bytes().get(..count).unwrap_or_default();
+                return Ok(Some(PyBytes::new(py, part).into_any()));
+            }
+        }
+        let read = engine
             .client_read(self.id, stream, callback)
             .map_err(|error| errors::operation(py, &error))?;
         match read {

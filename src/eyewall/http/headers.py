@@ -90,7 +90,7 @@ class HTTPHeaders(MutableMapping[str, str]):
         Raises:
             HTTPInputError: It is malformed or continues the one before it.
         """
-        line = line.removesuffix("\r")
+        line = line.removesuffix("\n").removesuffix("\r")
         if not line:
             return
         if line[0] in " \t":

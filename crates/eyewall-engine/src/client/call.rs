@@ -13,6 +13,9 @@ use crate::timer::{Millis, NEVER};
 /// Content that is kept for a reader before the connection is no longer read.
 pub(super) const HIGH_WATER: usize = 512 * 1024;
 
+/// The same where the kernel keeps the rest: a reader who is quick takes it from there himself.
+const ENOUGH: usize = 64 * 1024;
+
 /// Room that is made at once for content of a known length.
 const RESERVE: u64 = 1024 * 1024;
 
@@ -78,6 +81,25 @@ impl<C> Call<C> {
     /// The reader has enough to do.
     pub(super) fn is_full(&self) -> bool {
         self.streamed && self.body.len() >= HIGH_WATER
+    }
+
+    /// The reader has something to do, and the kernel can keep what comes.
+    pub(super) fn has_enough(&self) -> bool {
+        self.streamed && self.body.len() >= ENOUGH
+    }
+
+    /// How much of a piece that the reader takes from the kernel may come.
+    pub(super) fn direct_room(&self) -> u64 {
+        if self.streamed && self.body.is_empty() && !self.has_ended() {
+            self.max_body.saturating_sub(self.received)
+        } else {
+            0
+        }
+    }
+
+    /// The reader has taken so much from the kernel.
+    pub(super) fn note_direct(&mut self, count: usize) {
+        self.received = self.received.saturating_add(count as u64);
     }
 
     pub(super) fn interim(&mut self, status: u16, due: &mut Due<C>) {

@@ -311,7 +311,7 @@ impl<C> ClientConn<C> {
 
     fn is_paused(&self) -> bool {
         match &self.phase {
-            Phase::H1(h1) => h1.call.as_ref().is_some_and(Call::is_full),
+            Phase::H1(h1) => h1.call.as_ref().is_some_and(Call::has_enough),
             _ => false,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use eyewall_proto::client::{BodyFraming, Codec, Event, RequestBody, chunk, encode_request};
 use eyewall_proto::h1::EncodeError;
 
-use super::call::{Call, Due};
+use super::call::{Call, Due, HIGH_WATER};
 use super::conn::Phase;
 use super::{ClientBody, ClientConn, ClientRequest, Failure};
 use crate::exchange::{OpError, Payload};
@@ -264,6 +264,40 @@ impl<C> ClientConn<C> {
         if !h1.is_reusable() {
             self.finish();
         }
+    }
+
+    /// How much streamed content lies in the kernel and can be read from there in one piece.
+    pub(crate) fn direct(&self, stream: u32) -> usize {
+        let Phase::H1(h1) = &self.phase else {
+            return 0;
+        };
+        let plain = !self.transport.is_tls() && self.pending.is_empty() && self.is_open();
+        let (true, Some(call), Some(left)) = (plain, &h1.call, h1.codec.direct()) else {
+            return 0;
+        };
+        if call.stream != stream {
+            return 0;
+        }
+        let there = rustix::io::ioctl_fionread(self.transport.socket().fd()).unwrap_or(0);
+        let most = there.min(left).min(call.direct_room());
+        usize::try_from(most).unwrap_or(HIGH_WATER).min(HIGH_WATER)
+    }
+
+    /// Read content from the kernel into the reader's own buffer.
+    pub(crate) fn receive_direct(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        let Ok(count) = self.transport.read(buffer) else {
+            return Ok(0);
+        };
+        let Phase::H1(h1) = &mut self.phase else {
+            return Ok(0);
+        };
+        h1.codec.take_direct(count);
+        if let Some(call) = &mut h1.call {
+            call.note_direct(count);
+        }
+        // The last piece ends the response.
+        self.decode_h1(&[])?;
+        Ok(count)
     }
 
     pub(super) fn eof_h1(&mut self) -> Result<(), Failure> {

@@ -88,7 +88,11 @@ impl<C> Stream<C> {
         let Some(response) = &mut self.response else {
             return;
         };
-        match Pin::new(response).poll(&mut Context::from_waker(&self.waker)) {
+        let mut woken = Context::from_waker(&self.waker);
+        while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(&mut woken) {
+            self.call.interim(interim.status().as_u16(), due);
+        }
+        match Pin::new(response).poll(&mut woken) {
             Poll::Pending => {}
             Poll::Ready(Err(error)) => {
                 self.response = None;
@@ -240,7 +244,6 @@ fn head(
                 | b"upgrade"
                 | b"transfer-encoding"
                 | b"content-length"
-                | b"expect"
         );
         let name_ok =
             HeaderName::from_bytes(&lower).map_err(|_| EncodeError::invalid_name(name))?;
@@ -288,9 +291,6 @@ impl<C> ClientConn<C> {
             && !end
         {
             stream.queue(payload.into_bytes(), true);
-        } else {
-            // Interim responses do not come this way, so nobody is let wait for one.
-            stream.call.interim(100, &mut self.due);
         }
         stream.poll(&mut self.due);
         Ok(stream.call.stream)

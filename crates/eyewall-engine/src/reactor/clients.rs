@@ -173,6 +173,31 @@ impl<H: Host> Reactor<H> {
         Ok(read)
     }
 
+    /// How much streamed content can be had by [`client_receive`](Self::client_receive) now.
+    pub fn client_direct(&self, id: ClientId, stream: u32) -> usize {
+        self.with_client(id, |conn, _| Ok(conn.direct(stream)))
+            .unwrap_or(0)
+    }
+
+    /// Read streamed content into a buffer no larger than [`client_direct`](Self::client_direct)
+    /// says.
+    pub fn client_receive(&self, id: ClientId, buffer: &mut [u8]) -> usize {
+        let received = self.with_client(id, |conn, _| {
+            let received = conn.receive_direct(buffer);
+            if let Err(failure) = &received {
+                conn.abort(failure);
+            }
+            Ok((received.unwrap_or(0), conn.has_due() || !conn.is_open()))
+        });
+        let Ok((count, more)) = received else {
+            return 0;
+        };
+        if more {
+            self.touched(id.0, true);
+        }
+        count
+    }
+
     /// Give a request up. Over HTTP/1.1 that ends the connection.
     pub fn client_cancel(&self, id: ClientId, stream: u32) {
         let done = self.with_client(id, |conn, shared| {

@@ -171,6 +171,23 @@ impl Codec {
         Ok((length, Event::Head(head)))
     }
 
+    /// How much of what comes next is nothing but content; nothing where that is not known.
+    #[must_use]
+    pub fn direct(&self) -> Option<u64> {
+        match self.state {
+            State::Length(left) => Some(left),
+            State::UntilClose => Some(u64::MAX),
+            _ => None,
+        }
+    }
+
+    /// So much of [`direct`](Self::direct) content was read past this codec.
+    pub fn take_direct(&mut self, count: usize) {
+        if let State::Length(left) = &mut self.state {
+            *left = left.saturating_sub(count as u64);
+        }
+    }
+
     /// The server has closed its side.
     ///
     /// Returns whether that completes a response.

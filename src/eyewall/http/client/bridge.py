@@ -29,8 +29,8 @@ class _End(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self.other is not None and self.other.transport.can_write_eof():
             self.other.transport.write_eof()
-            return True
-        return False
+        # TLS has no half-closed connections; a transport of it closes in any case.
+        return self.transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.other is not None:

@@ -19,6 +19,9 @@ from eyewall.http.client.request import BodyProducer
 _PATIENCE_S: Final = 1.0
 """How long a server may take to say that it wants the content (RFC 9110, section 10.1.1)."""
 
+_TURNS: Final = 8
+"""Pieces read one after the other before others have their turn."""
+
 REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 """Methods that may be sent again when nobody knows whether they arrived (RFC 9110, section 9.2.2)."""
 
@@ -49,6 +52,8 @@ class Exchange:
         self._asked: asyncio.Future[bool] | None = None
         self._broken: BaseException | None = None
         self._over = False
+        self._at_once = 0
+        self.trailers: list[tuple[str, str]] = []
 
     async def send(
         self,
@@ -112,13 +117,20 @@ class Exchange:
             self._over = True
             raise from_engine(error) from None
         if piece is None:
+            self._at_once = 0
             piece = await waiter
+        else:
+            self._at_once += 1
+            if self._at_once == _TURNS:
+                # A server that is quicker than the reader must not keep the loop to itself.
+                self._at_once = 0
+                await asyncio.sleep(0)
         if isinstance(piece, bytes):
             return piece
         self._over = True
         if isinstance(piece, Exception):
             raise from_engine(piece) from None
-        self.trailers: list[tuple[str, str]] = piece
+        self.trailers = piece
         return None
 
     def finish(self) -> None:

@@ -1,5 +1,6 @@
 """Responses handed to a request's callbacks while they come."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,15 @@ async def _call(callback: Callable[[Any], Any], argument: object) -> None:
         result = callback(argument)
         if inspect.isawaitable(result):
             await result
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _reported(error) from error
     except Exception as error:
-        app_log.error("Uncaught exception in a callback of a fetch", exc_info=True)
-        raise HTTPStreamClosedError(f"a callback raised {type(error).__name__}") from error
+        raise _reported(error) from error
+
+
+def _reported(error: BaseException) -> HTTPStreamClosedError:
+    app_log.error("Uncaught exception in a callback of a fetch", exc_info=error)
+    return HTTPStreamClosedError(f"a callback raised {type(error).__name__}")

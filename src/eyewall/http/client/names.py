@@ -52,7 +52,7 @@ class NameCache:
             HTTPNameError: There are none.
         """
         host, port = self._mapped(host, port)
-        literal = _literal(host, port)
+        literal = _literal(host, port) if self._resolver is None else None
         if literal is not None:
             if family not in (socket.AF_UNSPEC, literal[0]):
                 raise HTTPNameError(f"{host} is no address of the family that is allowed")

@@ -132,9 +132,9 @@ class _Work:
         self.phase = "while connecting"
         try:
             async with asyncio.timeout(limit or None):
-                link = await fetch.client.pool.connect(self._route)
+                link = await fetch.client.pool.connect(self._route, self)
         except TimeoutError as error:
-            raise HTTPTimeoutError("Timeout while connecting") from error
+            raise HTTPTimeoutError(f"Timeout {self.phase}") from error
         fetch.connected += loop.time() - begun
         self.phase = "during request"
         return link

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from eyewall.http.client.bridge import bridge
 from eyewall.http.client.connect import connect_any, connect_unix
@@ -43,6 +43,12 @@ class Link:
     def closed(self) -> None:
         """The connection is over."""
         self.pool.forget(self)
+
+
+class Progress(Protocol):
+    """Is told what is being done, so that a time-out can say so."""
+
+    phase: str
 
 
 class Pool:
@@ -126,8 +132,12 @@ class Pool:
         self._aging.clear()
         self._all.clear()
 
-    async def connect(self, route: Route) -> Link:
+    async def connect(self, route: Route, progress: Progress) -> Link:
         """A connection for one more request: a new one, or an HTTP/2 one that has room.
+
+        Args:
+            route: Where it leads.
+            progress: Is told what is being done.
 
         Raises:
             HTTPClientError: None can be made; its type says why.
@@ -136,7 +146,7 @@ class Pool:
         """
         may_share = self._http2 and route.scheme == "https" and route.tls.context is None
         if not may_share or route in self._single:
-            return await self._new(route)
+            return await self._new(route, progress)
         while route in self._making:
             # It may turn out to be HTTP/2, which has room for all.
             await asyncio.shield(self._making[route])
@@ -144,10 +154,10 @@ class Pool:
             if link is not None:
                 return link
             if route in self._single:
-                return await self._new(route)
+                return await self._new(route, progress)
         made = self._making[route] = asyncio.get_running_loop().create_future()
         try:
-            link = await self._new(route)
+            link = await self._new(route, progress)
             if not link.multiplexed:
                 self._single.add(route)
             return link
@@ -155,8 +165,9 @@ class Pool:
             del self._making[route]
             made.set_result(None)
 
-    async def _new(self, route: Route) -> Link:
-        sock = await self._socket(route)
+    async def _new(self, route: Route, progress: Progress) -> Link:
+        sock = await self._socket(route, progress)
+        progress.phase = "while connecting"
         try:
             if route.scheme == "https" and route.tls.context is not None:
                 plain = await bridge(sock, route.tls.context, route.host)
@@ -207,15 +218,18 @@ class Pool:
             made = self._tls[options] = engine_tls(options, protocols)
         return made
 
-    async def _socket(self, route: Route) -> socket.socket:
+    async def _socket(self, route: Route, progress: Progress) -> socket.socket:
         if route.unix is not None:
             return await connect_unix(route.unix)
         proxy = route.proxy
         family = socket.AF_UNSPEC if route.ipv6 else socket.AF_INET
         if proxy is None:
+            progress.phase = f"while resolving {route.host}"
             found = await self._names.find(route.host, route.port, family)
+            progress.phase = "while connecting"
             return await connect_any(found, route.source)
         host = route.host
+        progress.phase = f"while connecting through the proxy {proxy.host}"
         if proxy.kind == "socks5":
             host = str((await self._names.find(host, route.port, family))[0][1][0])
         found = await self._names.find(proxy.host, proxy.port, family)

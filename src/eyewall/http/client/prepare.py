@@ -6,10 +6,11 @@ from typing import Any, Final, NamedTuple
 from eyewall.http.client import auth
 from eyewall.http.client.pool import Route
 from eyewall.http.client.proxy import Proxy
-from eyewall.http.client.request import HTTPRequest
+from eyewall.http.client.request import HTTPRequest, copied
 from eyewall.http.client.tls import PLAIN, TLSOptions, context_of
 from eyewall.http.client.url import Target, to_ascii
 from eyewall.http.encoding import available_codings
+from eyewall.http.headers import HTTPHeaders
 
 _CODINGS: Final = ", ".join(
     sorted(available_codings(), key=("gzip", "deflate", "br", "zstd").index)
@@ -39,9 +40,9 @@ def prepare(
     Raises:
         ValueError: Its `auth_mode` is not known, or its `Content-Length` is no number.
     """
-    headers = request.headers
+    headers = copied(request.headers)
     fields = [field for field in headers.get_all() if field[0] not in _FRAMING]
-    fields += _usual(request, url, defaults)
+    fields += _usual(request, headers, url, defaults)
     body, length = request.body, None
     if body is not None and request.method == "POST" and "Content-Type" not in headers:
         fields.append(("Content-Type", _FORM))
@@ -60,9 +61,10 @@ def prepare(
     return Prepared(request.method, target, authority, url.scheme, fields, body, length)
 
 
-def _usual(request: HTTPRequest, url: Target, defaults: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _usual(
+    request: HTTPRequest, headers: HTTPHeaders, url: Target, defaults: Mapping[str, Any]
+) -> list[tuple[str, str]]:
     """The fields that are sent where the request has none of the name."""
-    headers = request.headers
     fields = []
     if "User-Agent" not in headers:
         fields.append(("User-Agent", request.option("user_agent", defaults)))

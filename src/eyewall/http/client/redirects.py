@@ -4,7 +4,7 @@ import copy
 from typing import Final
 from urllib.parse import urljoin
 
-from eyewall.http.client.request import HTTPRequest
+from eyewall.http.client.request import HTTPRequest, copied
 from eyewall.http.client.url import parse_url
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -25,8 +25,7 @@ def follow(request: HTTPRequest, code: int, location: str) -> HTTPRequest:
     target, before = parse_url(url), parse_url(request.url)
     following = copy.copy(request)
     following.url = url
-    following.headers = request.headers
-    headers = following.headers
+    following.headers = headers = copied(request.headers)
     if (code == 303 and request.method != "HEAD") or (code < 303 and request.method == "POST"):
         following.method = "GET"
         following.body = following.body_producer = None

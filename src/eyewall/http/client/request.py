@@ -3,7 +3,7 @@
 import datetime
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Final
 
@@ -102,7 +102,7 @@ class HTTPRequest:
         self,
         url: str,
         method: str = "GET",
-        headers: Mapping[str, Any] | None = None,
+        headers: MutableMapping[str, Any] | None = None,
         body: bytes | str | None = None,
         auth_username: str | None = None,
         auth_password: str | None = None,
@@ -138,7 +138,8 @@ class HTTPRequest:
         self.method = method
         self.headers = headers
         if if_modified_since is not None:
-            self._headers["If-Modified-Since"] = format_date(if_modified_since)
+            self.headers = copied(self.headers)
+            self.headers["If-Modified-Since"] = format_date(if_modified_since)
         self.body = body
         self.auth_username = auth_username
         self.auth_password = auth_password
@@ -170,13 +171,13 @@ class HTTPRequest:
         self.start_time = time.time()
 
     @property
-    def headers(self) -> HTTPHeaders:
+    def headers(self) -> MutableMapping[str, Any]:
         """Fields to send."""
         return self._headers
 
     @headers.setter
-    def headers(self, headers: Mapping[str, Any] | None) -> None:
-        self._headers = copied(headers)
+    def headers(self, headers: MutableMapping[str, Any] | None) -> None:
+        self._headers = HTTPHeaders() if headers is None else headers
 
     @property
     def body(self) -> bytes | None:

@@ -107,4 +107,8 @@ class HTTPResponse:
         return decode_text(self.body, self.headers.get("Content-Type", ""))
 
     def __repr__(self) -> str:
-        return f"<HTTPResponse {self.code} {self.effective_url}>"
+        shown = ",".join(
+            f"{name}={getattr(self, name)!r}"
+            for name in ("code", "reason", "effective_url", "headers", "request_time")
+        )
+        return f"HTTPResponse({shown})"
