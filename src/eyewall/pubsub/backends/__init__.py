@@ -1,0 +1,1 @@
+"""Backplanes: where messages are kept, and how they reach other processes."""

@@ -1,0 +1,31 @@
+"""Which backplane a URL means."""
+
+import os
+from typing import Final
+
+from eyewall.base.errors import ConfigurationError
+from eyewall.pubsub.backends.base import Backplane
+from eyewall.pubsub.backends.memory import MemoryBackplane
+
+HUB_VARIABLE: Final = "EYEWALL_HUB"
+"""The environment variable that names the backplane of programs that name none."""
+
+
+def choose(url: str | None) -> Backplane:
+    """Make the backplane that a URL means.
+
+    Args:
+        url: The URL; None means what the environment variable EYEWALL_HUB says, and memory
+            when there is none.
+
+    Raises:
+        ConfigurationError: A URL that is not understood, or a library that is missing.
+    """
+    url = url or os.environ.get(HUB_VARIABLE) or "memory:"
+    scheme, _, rest = url.partition(":")
+    if scheme == "memory":
+        return MemoryBackplane()
+    raise ConfigurationError(
+        f"{url!r} is no backplane; use memory:, local:PATH, sqlite:///PATH, redis://HOST or nats://HOST"
+        f"{rest and ''}"
+    )
