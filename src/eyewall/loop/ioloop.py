@@ -42,13 +42,15 @@ class IOLoop:
     WRITE: Final = 0x004
     ERROR: Final = 0x018
 
-    __slots__ = ("__weakref__", "_readers", "asyncio_loop")
-
     def __init__(
         self, asyncio_loop: asyncio.AbstractEventLoop | None = None, *, make_current: bool = False
     ) -> None:
         """A face on `asyncio_loop`, or on a new one; with `make_current` it is the thread's."""
-        self.asyncio_loop = asyncio.new_event_loop() if asyncio_loop is None else asyncio_loop
+        if asyncio_loop is None:
+            asyncio_loop = asyncio.new_event_loop()
+        elif asyncio_loop in _known:
+            raise RuntimeError("that loop has an IOLoop already; IOLoop.current() gives it")
+        self.asyncio_loop = asyncio_loop
         self._readers: dict[int, tuple[Any, Callable[[Any, int], object]]] = {}
         with _lock:
             _known.setdefault(self.asyncio_loop, self)
@@ -94,11 +96,16 @@ class IOLoop:
         _thread.loop = self.asyncio_loop
         asyncio.set_event_loop(self.asyncio_loop)
 
-    def clear_current(self) -> None:
-        """Leave the thread without a loop of its own, when this is it."""
-        if getattr(_thread, "loop", None) is self.asyncio_loop:
+    @staticmethod
+    def clear_current() -> None:
+        """Leave the thread without a loop of its own."""
+        if getattr(_thread, "loop", None) is not None:
             _thread.loop = None
             asyncio.set_event_loop(None)
+
+    @classmethod
+    def configure(cls, impl: Any, **kwargs: Any) -> None:
+        """Nothing: there is one kind of loop; programs that chose among several call it."""
 
     def start(self) -> None:
         """Run the loop until `stop` is called."""

@@ -1,5 +1,6 @@
 """Logins at other sites, under Tornado's names."""
 
+from eyewall.tornado.legacy.openid2 import OpenIdMixin
 from eyewall.web.auth import (
     AuthError,
     FacebookGraphMixin,
@@ -17,5 +18,6 @@ __all__ = [
     "OAuth2Mixin",
     "OAuthMixin",
     "OpenIDConnectMixin",
+    "OpenIdMixin",
     "TwitterMixin",
 ]

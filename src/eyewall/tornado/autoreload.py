@@ -1,8 +1,8 @@
 """Programs that start anew when a file changes, under Tornado's names."""
 
-from eyewall.ops.autoreload import add_reload_hook, main, start, wait, watch
+from eyewall.ops.autoreload import _reload, add_reload_hook, main, start, wait, watch
 
-__all__ = ["add_reload_hook", "main", "start", "wait", "watch"]
+__all__ = ["_reload", "add_reload_hook", "main", "start", "wait", "watch"]
 
 if __name__ == "__main__":
     main()

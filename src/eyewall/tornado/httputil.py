@@ -30,6 +30,7 @@ from eyewall.tornado.legacy.body_parsing import (
 )
 from eyewall.tornado.legacy.cookies import parse_cookie
 from eyewall.tornado.legacy.cookies import unquote_cookie as _unquote_cookie
+from eyewall.tornado.legacy.grammar import ABNF as _ABNF
 from eyewall.tornado.legacy.request import HTTPServerRequest
 
 
@@ -40,6 +41,7 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
 
 
 __all__ = [
+    "_ABNF",
     "_DEFAULT_PARSE_BODY_CONFIG",
     "HTTPConnection",
     "HTTPFile",

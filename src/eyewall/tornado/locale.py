@@ -1,5 +1,6 @@
 """Texts in the user's language, under Tornado's names."""
 
+from eyewall.tornado.legacy.locale_names import LOCALE_NAMES
 from eyewall.web.locale import (
     CSVLocale,
     GettextLocale,
@@ -12,6 +13,7 @@ from eyewall.web.locale import (
 )
 
 __all__ = [
+    "LOCALE_NAMES",
     "CSVLocale",
     "GettextLocale",
     "Locale",

@@ -87,7 +87,7 @@ class Application(ReversibleRouter):
         self.default_host = default_host
         self.transforms: list[Callable[[HTTPServerRequest], Transform]] = list(transforms or ())
         self.compression = Compression.from_setting(
-            settings.get("compress_response", settings.get("gzip"))
+            settings.get("compress_response", settings.get("gzip") and {"encodings": ["gzip"]})
         )
         if self.compression is not None:
             self.transforms.append(self.compression)

@@ -18,8 +18,6 @@ class AsyncIOLoop(IOLoop):
         asyncio_loop: asyncio's loop; by default a new one.
     """
 
-    __slots__ = ()
-
     def __init__(
         self, make_current: bool = True, asyncio_loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
@@ -33,10 +31,44 @@ class AsyncIOMainLoop(IOLoop):
         kwargs: `make_current`, which has no meaning here.
     """
 
-    __slots__ = ()
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(asyncio.get_event_loop(), **kwargs)
+
+    def install(self) -> None:
+        """Make it the thread's loop, which it is."""
+        self.make_current()
+
+
+class AddThreadSelectorEventLoop:
+    """The loop itself; loops that cannot watch sockets are those of Windows.
+
+    Args:
+        real_loop: The loop.
+    """
+
+    def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
+        self._real_loop = real_loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real_loop, name)
+
+    def close(self) -> None:
+        """Close the loop; closing it again changes nothing."""
+        self._real_loop.close()
+
+
+class SelectorThread:
+    """Nothing: the loop watches sockets by itself.
+
+    Args:
+        real_loop: The loop.
+    """
+
+    def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
+        self._real_loop = real_loop
+
+    def close(self) -> None:
+        """There is no thread to end."""
 
 
 class AnyThreadEventLoopPolicy(asyncio.DefaultEventLoopPolicy):

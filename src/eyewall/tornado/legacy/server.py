@@ -10,10 +10,11 @@ from eyewall.http.engine import ProtocolError, StreamClosedError
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer as _HTTPServer
+from eyewall.tornado.legacy.pieces import in_pieces
 from eyewall.web.routing.router import Router
 
 # The engine has buffers of its own, and limits a body's slowness by its rate.
-_WITHOUT_MEANING: Final = frozenset({"body_timeout", "chunk_size", "max_buffer_size"})
+_WITHOUT_MEANING: Final = frozenset({"body_timeout", "max_buffer_size"})
 
 
 class HTTPServer(_HTTPServer):
@@ -23,17 +24,24 @@ class HTTPServer(_HTTPServer):
         request_callback: What is served; a function is called with each whole request, and
             answers through `request.connection`.
         no_keep_alive: Close each connection after its first answer.
+        chunk_size: Largest piece of a body that `data_received` gets, in bytes.
         options: Those of `eyewall.http.server.HTTPServer`. Tornado's sizes of buffers are taken
             and have no effect.
     """
 
     def __init__(
-        self, request_callback: Any, *, no_keep_alive: bool = False, **options: Any
+        self,
+        request_callback: Any,
+        *,
+        no_keep_alive: bool = False,
+        chunk_size: int | None = None,
+        **options: Any,
     ) -> None:
         known = {name: value for name, value in options.items() if name not in _WITHOUT_MEANING}
         if no_keep_alive:
             known["limits"] = {**known.get("limits", {}), "keep_alive_requests": 1}
-        super().__init__(serving(request_callback), **known)
+        target = serving(request_callback)
+        super().__init__(target if chunk_size is None else in_pieces(target, chunk_size), **known)
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
         """Serve what was bound, in this process; see `eyewall run --workers` for more of them.

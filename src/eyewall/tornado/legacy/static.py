@@ -65,6 +65,9 @@ class StaticFileHandler(ours.StaticFileHandler, RequestHandler):
         self._check_inside(root, absolute_path)
         mode = _mode_of(absolute_path)
         if mode is not None and stat.S_ISDIR(mode) and self.default_filename is not None:
+            if self.exchange.path.startswith(("//", "/\\")):
+                # Browsers would take what follows for a host.
+                raise HTTPError(403, "cannot redirect path with two initial slashes")
             if not self.exchange.path.endswith("/"):
                 self.redirect(
                     folder_redirect(self.exchange.path, self.exchange.query), permanent=True
