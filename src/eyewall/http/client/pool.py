@@ -166,6 +166,10 @@ class Pool:
             made.set_result(None)
 
     async def _new(self, route: Route, progress: Progress) -> Link:
+        tls = None
+        if route.scheme == "https" and route.tls.context is None:
+            # Before anything is connected, because its files may not be there.
+            tls = self._engine_tls(route.tls)
         sock = await self._socket(route, progress)
         progress.phase = "while connecting"
         try:
@@ -173,14 +177,13 @@ class Pool:
                 plain = await bridge(sock, route.tls.context, route.host)
                 # The bridge's transport owns the other one from here on.
                 sock = plain
-            return await self._start(route, sock)
+            return await self._start(route, sock, tls)
         finally:
             sock.close()
 
-    async def _start(self, route: Route, sock: socket.socket) -> Link:
+    async def _start(self, route: Route, sock: socket.socket, tls: ClientTLS | None) -> Link:
         loop = asyncio.get_running_loop()
         link = Link(self, route)
-        secure = route.scheme == "https" and route.tls.context is None
         ready: asyncio.Future[Exception | None] = loop.create_future()
 
         def on_ready(failure: Exception | None) -> None:
@@ -190,14 +193,14 @@ class Pool:
         link.conn = ClientConnection(
             Reactor.of(loop),
             sock.fileno(),
-            tls=self._engine_tls(route.tls) if secure else None,
+            tls=tls,
             server_name=route.host,
-            on_ready=on_ready if secure else None,
+            on_ready=on_ready if tls is not None else None,
             on_close=link.closed,
             idle_s=self._idle_s,
             header_bytes=self._header_bytes,
         )
-        if secure:
+        if tls is not None:
             try:
                 failure = await ready
             except BaseException:

@@ -10,7 +10,7 @@ from eyewall.http.client.request import HTTPRequest, copied
 from eyewall.http.client.tls import PLAIN, TLSOptions, context_of
 from eyewall.http.client.url import Target, to_ascii
 from eyewall.http.encoding import available_codings
-from eyewall.http.headers import HTTPHeaders
+from eyewall.http.headers import HTTPHeaders, check_value
 
 _CODINGS: Final = ", ".join(
     sorted(available_codings(), key=("gzip", "deflate", "br", "zstd").index)
@@ -67,7 +67,9 @@ def _usual(
     """The fields that are sent where the request has none of the name."""
     fields = []
     if "User-Agent" not in headers:
-        fields.append(("User-Agent", request.option("user_agent", defaults)))
+        agent = request.option("user_agent", defaults)
+        check_value(agent)
+        fields.append(("User-Agent", agent))
     if "Accept-Encoding" not in headers and request.option("decompress_response", defaults):
         fields.append(("Accept-Encoding", _CODINGS))
     if "Authorization" not in headers:
