@@ -131,12 +131,13 @@ GOOD = body_of((FIELD, b"1"))
         (body_of((b"Content-Disposition: form-data", b"1")), "no Content-Disposition"),
         (body_of((b"no colon", b"1")), "malformed line"),
         (body_of((b"bad name: x", b"1")), "malformed line"),
-        (body_of((FIELD + b"\r\nX: a\nb", b"1")), "malformed line"),
+        (body_of((FIELD + b"\r\nX: a\nb", b"1")), "Invalid header value"),
+        (body_of((FIELD + b'; filename="a\x08b"', b"1")), "Invalid header value"),
         (body_of((FIELD + b"\r\nContent-Transfer-Encoding: base64", b"1")), "Transfer-Encoding"),
         (b"--bx\r\n" + FIELD, "something else"),
         (b"--b" + b" " * 100 + b"\r\n", "something else"),
-        (b"--b\r\n" + b"X: " + b"y" * 9000, "header has more than"),
-        (body_of(*[(FIELD, b"")] * 1001), "more than 1000 parts"),
+        (b"--b\r\n" + b"X: " + b"y" * 9000, "header too large"),
+        (body_of(*[(FIELD, b"")] * 1001), "too many parts"),
     ],
 )
 def test_what_is_wrong_is_said(body, message):
@@ -171,3 +172,10 @@ def test_hostile_bodies_take_linear_time_and_little_memory(soup):
     for _ in range(20):
         parser.feed(data)
         assert len(parser._buffer) < 100
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_a_part_may_have_a_header_and_no_body_at_all(end):
+    body = b"--b\r\n" + FIELD + b"\r\n" + end + b"\r\n--b--"
+    for pieces in ([body], [body[at : at + 1] for at in range(len(body))]):
+        assert collected(pieces) == [("a", b"")]

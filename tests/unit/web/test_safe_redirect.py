@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.web.safe_redirect import is_safe_redirect
+from eyewall.web.safe_redirect import is_safe_redirect, leads_elsewhere
 
 
 @pytest.mark.parametrize("url", [
@@ -39,3 +39,30 @@ def test_this_sites_own_addresses_are_safe():
 def test_what_is_safe_leads_to_the_same_host(url):
     if is_safe_redirect(url, "h.example"):
         assert urlsplit(urljoin("http://h.example/login", url)).netloc.lower() == "h.example"
+
+
+@pytest.mark.parametrize(("template", "value"), [
+    ("/{0}/x", "/evil.test"), ("/{0}/x", "\\evil.test"), ("/{0}/x", "\t//evil.test"),
+    ("{0}", "https://evil.test/"), ("{0}", "//evil.test"), ("{0}", "javascript:alert(1)"),
+    ("https://example.com{0}", ".evil.test"), ("https://example.com{0}", "@evil.test"),
+    ("https://example.com{0}", ":8080/"), ("https:{0}", "evil.test"), ("https://{0}", "evil.test"),
+])  # fmt: skip
+def test_a_request_cannot_choose_the_site_of_a_redirect(template, value):
+    assert leads_elsewhere(template, template.format(value))
+
+
+@pytest.mark.parametrize(("template", "value"), [
+    ("/{0}/x", "a"), ("/{0}/x", "a/b"), ("{0}", "a/b"), ("{0}", "é"),
+    ("https://example.com{0}", "/a"), ("https://example.com/{0}", "//a"), ("/fixed", ""),
+    ("https://elsewhere.test/", ""),
+])  # fmt: skip
+def test_other_places_on_the_site_can_be_chosen(template, value):
+    assert not leads_elsewhere(template, template.format(value))
+
+
+@given(st.text("/\\:@?#.hx \t\n[]", max_size=12) | st.text(max_size=30))
+def test_what_fills_a_template_never_makes_another_host(value):
+    target = f"/{value}/x"
+    if not leads_elsewhere("/{0}/x", target):
+        seen = target.replace("\\", "/").replace("\t", "").replace("\n", "").replace("\r", "")
+        assert not seen.lstrip("".join(map(chr, range(33)))).startswith("//")
