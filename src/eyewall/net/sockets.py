@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from eyewall.base.errors import StartupError
+from eyewall.net.errors import BindError
 
 BACKLOG: Final = 4096
 
@@ -19,35 +20,50 @@ _NO_IPV6: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 def bind_sockets(
     port: int,
     address: str | None = None,
-    *,
+    family: int = socket.AF_UNSPEC,
     backlog: int = BACKLOG,
+    flags: int | None = None,
     reuse_port: bool = False,
 ) -> list[socket.socket]:
     """Listen on `port` of `address`, or of all addresses.
 
     With port 0 the system chooses one, the same for all addresses.
 
+    Args:
+        port: The port; 0 for one that is free.
+        address: An address or a name; None or "" for all of this machine's.
+        family: `socket.AF_INET` or `socket.AF_INET6` for only these.
+        backlog: Connections that may wait to be accepted.
+        flags: For `getaddrinfo`; None for `AI_PASSIVE`.
+        reuse_port: Let several processes listen on the same port.
+
     Raises:
-        StartupError: The port is taken or may not be used, or the address is not this machine's.
+        BindError: The port is taken or may not be used, or the address is not this machine's.
+            It is both a `StartupError` and an `OSError`.
     """
     try:
         infos = socket.getaddrinfo(
-            address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            address or None,
+            port,
+            family,
+            socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE if flags is None else flags,
         )
     except socket.gaierror as exc:
-        raise StartupError(f"{address!r} is no address to listen on: {exc.strerror}") from exc
+        why = f"{address!r} is no address to listen on: {exc.strerror}"
+        raise BindError(exc.errno, why) from exc
     sockets: list[socket.socket] = []
     # IPv4 first: its failure is the one that means something on a machine without IPv6.
-    for family, where in sorted({(info[0], info[4]) for info in infos}):
+    for kind, where in sorted({(info[0], info[4]) for info in infos}):
         host, bound_port = str(where[0]), sockets[0].getsockname()[1] if sockets else port
         try:
-            sockets.append(_listen(family, (host, bound_port, *where[2:]), backlog, reuse_port))
+            sockets.append(_listen(kind, (host, bound_port, *where[2:]), backlog, reuse_port))
         except OSError as exc:
-            if family == socket.AF_INET6 and sockets and exc.errno in _NO_IPV6:
+            if kind == socket.AF_INET6 and sockets and exc.errno in _NO_IPV6:
                 continue
             for other in sockets:
                 other.close()
-            raise StartupError(_why(exc, f"{host}:{bound_port}")) from exc
+            raise BindError(exc.errno, _why(exc, f"{host}:{bound_port}")) from exc
     return sockets
 
 
@@ -70,34 +86,46 @@ def _listen(
     return sock
 
 
-def bind_unix_socket(path: str, *, mode: int = 0o600, backlog: int = BACKLOG) -> socket.socket:
+def bind_unix_socket(path: str, mode: int = 0o600, backlog: int = BACKLOG) -> socket.socket:
     """Listen on a Unix socket; a stale one, on which nobody listens, is replaced.
 
+    Args:
+        path: Where; a name that begins with a zero character is in Linux's abstract namespace.
+        mode: The permissions of the file.
+        backlog: Connections that may wait to be accepted.
+
     Raises:
-        StartupError: Somebody listens there, or the path cannot be used.
+        StartupError: Somebody listens there.
+        BindError: The path cannot be used.
     """
-    place = Path(path)
     sock = socket.socket(socket.AF_UNIX)
     sock.setblocking(False)
     try:
-        if place.exists() and stat.S_ISSOCK(place.stat().st_mode):
-            _check_stale(path)
-            place.unlink()
-        sock.bind(path)
-        place.chmod(mode)
+        if path.startswith("\0"):
+            sock.bind(path)
+        else:
+            _bind_file(sock, Path(path), mode)
         sock.listen(backlog)
     except OSError as exc:
         sock.close()
-        raise StartupError(_why(exc, path)) from exc
+        raise BindError(exc.errno, _why(exc, path)) from exc
     except StartupError:
         sock.close()
         raise
     return sock
 
 
-def _check_stale(path: str) -> None:
+def _bind_file(sock: socket.socket, path: Path, mode: int) -> None:
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        _check_stale(path)
+        path.unlink()
+    sock.bind(str(path))
+    path.chmod(mode)
+
+
+def _check_stale(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as probe:
-        if probe.connect_ex(path) == 0:
+        if probe.connect_ex(str(path)) == 0:
             raise StartupError(f"another process listens on {path}")
 
 

@@ -1,0 +1,7 @@
+"""The TCP client, under Tornado's name."""
+
+from eyewall.net.happy_eyeballs import Race as _Connector
+from eyewall.net.tcp_client import TCPClient
+from eyewall.net.tcp_client import format_address as _format_addr
+
+__all__ = ["TCPClient", "_Connector", "_format_addr"]
