@@ -28,6 +28,7 @@ __all__ = [
     "Server",
     "StreamClosedError",
     "TLSConfig",
+    "WebSocket",
     "__version__",
     "escape_html",
     "escape_value",
@@ -337,6 +338,46 @@ class Exchange:
     def upgrade(self, headers: _Headers) -> None:
         """Answer 101; from then on `read` and `write` carry raw bytes both ways (HTTP/1.1)."""
 
+    def upgrade_websocket(
+        self,
+        headers: _Headers,
+        on_message: Callable[[Any], object],
+        on_event: Callable[[str, Any], object],
+        *,
+        compression: Mapping[str, Any] | None = None,
+        max_message_bytes: int = ...,
+        max_queue_bytes: int = ...,
+        ping_interval_s: float = 0.0,
+        ping_timeout_s: float = 0.0,
+        close_timeout_s: float = 5.0,
+    ) -> WebSocket:
+        """Answer an opening handshake (RFC 6455); the exchange is a WebSocket from then on.
+
+        `on_message` is called with each message, a `str` or `bytes`. `on_event` is called with
+        a kind and a value: "waiting" (what `on_message` returned, if it was not None), "error"
+        (what it raised), "ping" and "pong" (bytes; a ping was answered), "room" (there is room
+        after `send` returned False), and last "close": the code and the reason of the first
+        close frame, or None and why the connection ended.
+
+        Args:
+            headers: Fields of the answer beside those of the handshake.
+            on_message: Called with each message.
+            on_event: Called with everything else.
+            compression: How to answer an offer of compression (RFC 7692), None to decline:
+                `context_takeover` (False), `compression_level` (6), `mem_level` (8),
+                `server_max_window_bits` and `client_max_window_bits` (15).
+            max_message_bytes: A larger message, decompressed, ends the WebSocket with 1009.
+            max_queue_bytes: A peer for whom more waits is cut.
+            ping_interval_s: Time between pings; 0 sends none.
+            ping_timeout_s: How long a peer may be silent after one.
+            close_timeout_s: How long its close frame is waited for.
+
+        Raises:
+            ProtocolError: It is no opening handshake; `status` is 400, 405 or 426, and the
+                exchange can be answered.
+            ValueError: A header that cannot be sent, or an unknown option.
+        """
+
     def abort(self) -> None:
         """Cut the connection (HTTP/2: reset the stream) now."""
 
@@ -519,6 +560,57 @@ class ClientConnection:
     @property
     def tls(self) -> dict[str, Any] | None:
         """`version`, `cipher`, `alpn`, `certificate` (the server's, DER bytes)."""
+class WebSocket:
+    """A WebSocket that an exchange has become.
+
+    Dropping the handle does nothing; the WebSocket lives as long as its connection.
+    """
+
+    @property
+    def open(self) -> bool:
+        """Whether messages can be sent."""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+
+    @property
+    def extensions(self) -> str | None:
+        """The value of `Sec-WebSocket-Extensions` in the answer."""
+
+    def send(self, data: _Buffer | str, binary: bool | None = None) -> bool:
+        """Send a message at the end of the turn; False when more than `write_buffer_bytes` wait.
+
+        Args:
+            data: Text is sent as text and everything else as binary, unless `binary` says otherwise.
+            binary: The kind of the message.
+
+        Raises:
+            StreamClosedError: The end has begun, or the peer was cut for what waits for it.
+            ValueError: Bytes that are to be text and are not UTF-8.
+        """
+
+    def ping(self, data: bytes) -> None:
+        """Send a ping of at most 125 bytes; errors as for `send`."""
+
+    def close(self, code: int | None = None, reason: str = "") -> None:
+        """Send a close frame; nothing happens when one was sent or received.
+
+        Raises:
+            ValueError: A code that cannot be sent, or more than 123 bytes of reason.
+        """
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+
+    def pause(self) -> None:
+        """Take no more from the peer than has come; `on_message` is not called."""
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+
+    def set_nodelay(self, value: bool) -> None:
+        """Set TCP_NODELAY, which is on."""
 
 def escape_html(text: str) -> str:
     """`&`, `<`, `>`, `"` and `'` as character references."""

@@ -99,7 +99,7 @@ pub(crate) const GONE: &str = "the peer closed the connection, or the exchange i
 
 impl<H: Host> Reactor<H> {
     /// Run `f` on the connection while the exchange is current.
-    fn with<R>(
+    pub(crate) fn with<R>(
         &self,
         id: ExchangeId,
         f: impl FnOnce(&mut Conn<H::Callback>, &Shared<H>) -> Result<R, OpError>,
@@ -109,7 +109,7 @@ impl<H: Host> Reactor<H> {
         };
         let conn = find(&mut conns, id.conn).ok_or(OpError::Closed(GONE))?;
         let current = match &conn.proto {
-            Proto::Start(_) => false,
+            Proto::Start(_) | Proto::Ws(_) => false,
             Proto::H1(h1) => h1.stream == id.stream && h1.is_active(),
             Proto::H2(h2) => h2.has(id.stream),
         };
@@ -211,7 +211,7 @@ impl<H: Host> Reactor<H> {
                 }
                 Ok(())
             }
-            Proto::Start(_) => Err(OpError::Closed(GONE)),
+            Proto::Start(_) | Proto::Ws(_) => Err(OpError::Closed(GONE)),
         });
         self.abort_if_fatal(id, written)?;
         self.touched(id.conn, false);
@@ -268,7 +268,7 @@ impl<H: Host> Reactor<H> {
             Proto::H1(h1) => Ok(h1
                 .codec
                 .inform(conn.out.tail(&shared.pool), status, fields)?),
-            Proto::Start(_) => Err(OpError::Closed(GONE)),
+            Proto::Start(_) | Proto::Ws(_) => Err(OpError::Closed(GONE)),
         })?;
         self.touched(id.conn, false);
         Ok(sent)
@@ -346,7 +346,7 @@ impl<H: Host> Reactor<H> {
             let body = match &mut conn.proto {
                 Proto::H1(h1) => h1.body.as_deref_mut(),
                 Proto::H2(h2) => h2.body(id.stream),
-                Proto::Start(_) => None,
+                Proto::Start(_) | Proto::Ws(_) => None,
             };
             if let Some(body) = body {
                 body.limit = limit;
@@ -361,7 +361,7 @@ impl<H: Host> Reactor<H> {
             Ok(match &mut conn.proto {
                 Proto::H1(h1) => h1.body.as_ref().map(|body| body.trailers.clone()),
                 Proto::H2(h2) => h2.body(id.stream).map(|body| body.trailers.clone()),
-                Proto::Start(_) => None,
+                Proto::Start(_) | Proto::Ws(_) => None,
             }
             .unwrap_or_default())
         })
@@ -397,7 +397,7 @@ impl<H: Host> Reactor<H> {
             let before = match &mut conn.proto {
                 Proto::H1(h1) => h1.on_room.replace(waiter),
                 Proto::H2(h2) => h2.wait_for_room(id.stream, waiter),
-                Proto::Start(_) => None,
+                Proto::Start(_) | Proto::Ws(_) => None,
             };
             if before.is_some() {
                 return Err(OpError::State("another callback waits for room already"));
@@ -421,7 +421,7 @@ impl<H: Host> Reactor<H> {
             let before = match &mut conn.proto {
                 Proto::H1(h1) => std::mem::replace(&mut h1.on_disconnect, callback),
                 Proto::H2(h2) => h2.set_on_disconnect(id.stream, callback),
-                Proto::Start(_) => None,
+                Proto::Start(_) | Proto::Ws(_) => None,
             };
             if let Some(before) = before {
                 shared.bury(before);
@@ -462,7 +462,7 @@ impl<H: Host> Reactor<H> {
             Ok(match &conn.proto {
                 Proto::H1(h1) => h1.codec.response_started(),
                 Proto::H2(h2) => h2.is_started(id.stream),
-                Proto::Start(_) => false,
+                Proto::Start(_) | Proto::Ws(_) => false,
             })
         })
         .unwrap_or(true)
@@ -484,7 +484,7 @@ impl<H: Host> Reactor<H> {
             Ok(match &conn.proto {
                 Proto::H1(h1) => h1.codec.response_started(),
                 Proto::H2(h2) => h2.is_started(id.stream),
-                Proto::Start(_) => true,
+                Proto::Start(_) | Proto::Ws(_) => true,
             })
         }) {
             Ok(false) => {

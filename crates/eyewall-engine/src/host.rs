@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use eyewall_proto::h1::Trailers;
+use eyewall_proto::ws::Kind;
 use eyewall_proto::{Error, RequestHead};
 
 use crate::client::{ClientResponse, Failure};
 use crate::config::ConnInfo;
 use crate::exchange::ExchangeId;
 use crate::listener::ServerKey;
+use crate::ws::SocketEvent;
 
 /// What a waiting callback is told.
 #[derive(Debug)]
@@ -76,7 +78,7 @@ pub struct Notice {
 
 /// The embedding side: receives requests, runs callbacks, and gives the engine turns.
 pub trait Host: 'static {
-    /// What the host leaves with the engine to be called later.
+    /// What the host leaves with the engine: callbacks, and messages on their way.
     type Callback: 'static;
 
     /// A request's head has arrived.
@@ -90,6 +92,13 @@ pub trait Host: 'static {
 
     /// Run a callback that was left with the engine.
     fn call(&self, callback: Self::Callback, outcome: Outcome);
+
+    /// A WebSocket's message as the host has it. A connection is borrowed meanwhile, so nothing
+    /// may call the engine.
+    fn message(kind: Kind, data: &[u8]) -> Self::Callback;
+
+    /// Something happened on the WebSocket of that receiver.
+    fn socket(&self, receiver: &Self::Callback, event: SocketEvent<Self::Callback>);
 
     /// Something happened that deserves a log line.
     fn notice(&self, notice: Notice);

@@ -20,6 +20,7 @@ mod reactor;
 mod timer;
 mod tls;
 mod transport;
+mod ws;
 
 pub use client::{
     ClientBody, ClientConfig, ClientId, ClientRead, ClientRequest, ClientResponse, ClientState,
@@ -31,3 +32,4 @@ pub use host::{Host, Notice, NoticeKind, Outcome};
 pub use listener::ServerKey;
 pub use reactor::{Mailbox, Reactor, ReactorStats, ServerStats};
 pub use tls::{ClientTls, ClientTlsOptions, TlsConfig, TlsError, TlsInfo, TlsOptions};
+pub use ws::{SocketConfig, SocketEvent};

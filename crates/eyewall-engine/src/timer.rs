@@ -31,6 +31,12 @@ pub(crate) enum Waiting {
     Write,
     /// The peer's close, after ours.
     Linger,
+    /// The time of the next ping of a WebSocket.
+    Ping,
+    /// The answer to a ping.
+    Pong,
+    /// The answer to a close frame.
+    SocketClose,
 }
 
 /// Deadline of one connection, as it lies in the connection.

@@ -16,6 +16,7 @@ pub mod h2;
 mod head;
 mod limits;
 pub mod proxy;
+pub mod ws;
 
 pub use error::Error;
 pub use forwarded::{Forwarded, TrustError, TrustedPeers};

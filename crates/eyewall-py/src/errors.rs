@@ -73,6 +73,18 @@ pub(crate) fn request_failed(py: Python<'_>, failure: &Failure) -> PyErr {
     }
 }
 
+/// A request that is no opening handshake of a WebSocket.
+pub(crate) fn handshake(py: Python<'_>, status: u16, text: &str) -> PyErr {
+    let raised = ProtocolError::new_err(text.to_owned());
+    match raised
+        .value(py)
+        .setattr(pyo3::intern!(py, "status"), status)
+    {
+        Ok(()) => raised,
+        Err(error) => error,
+    }
+}
+
 /// An operation that was not done.
 pub(crate) fn operation(py: Python<'_>, error: &OpError) -> PyErr {
     match error {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use eyewall_engine::{ConnInfo, ExchangeId, LocalAddr, OpError, ReadOutcome};
+use eyewall_proto::ws::handshake;
 use eyewall_proto::{Framing, RequestHead};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
@@ -13,6 +14,7 @@ use pyo3::{IntoPyObjectExt, intern};
 use crate::errors;
 use crate::fields::{PyFields, latin1_str, with_payload};
 use crate::reactor::{self, Missing};
+use crate::websocket::{self, Receiver, Times, WebSocket};
 
 #[pyclass(frozen, module = "eyewall._engine")]
 pub(crate) struct Exchange {
@@ -372,6 +374,61 @@ impl Exchange {
         reactor::get(py, self.reactor)?
             .upgrade(self.id, &fields)
             .map_err(|error| Self::failed(py, Some(&fields), &error))
+    }
+
+    #[pyo3(signature = (
+        headers, on_message, on_event, *, compression = None, max_message_bytes = 10 << 20,
+        max_queue_bytes = 16 << 20, ping_interval_s = 0.0, ping_timeout_s = 0.0,
+        close_timeout_s = 5.0
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the keywords of one method in Python"
+    )]
+    fn upgrade_websocket<'py>(
+        &self,
+        py: Python<'py>,
+        headers: &Bound<'_, PyAny>,
+        on_message: Py<PyAny>,
+        on_event: Py<PyAny>,
+        compression: Option<&Bound<'_, PyDict>>,
+        max_message_bytes: usize,
+        max_queue_bytes: usize,
+        ping_interval_s: f64,
+        ping_timeout_s: f64,
+        close_timeout_s: f64,
+    ) -> PyResult<Bound<'py, WebSocket>> {
+        let key = handshake::check(&self.head)
+            .map_err(|refusal| errors::handshake(py, refusal.status, refusal.text))?;
+        let wish = websocket::wish(compression)?;
+        let offers = self.head.get("sec-websocket-extensions");
+        let offers = offers
+            .as_deref()
+            .map(|offers| str::from_utf8(offers).unwrap_or(""));
+        let (params, extensions) = websocket::negotiated(offers, wish.as_ref()).unzip();
+        let config = Times {
+            max_message: max_message_bytes,
+            max_queue: max_queue_bytes,
+            ping_interval_s,
+            ping_timeout_s,
+            close_timeout_s,
+        }
+        .config(params)?;
+        let mut own = Vec::with_capacity(3);
+        if let Some(key) = key {
+            own.push(("Upgrade", "websocket".to_owned()));
+            own.push(("Sec-WebSocket-Accept", handshake::accept_key(&key)));
+        }
+        if let Some(extensions) = &extensions {
+            own.push(("Sec-WebSocket-Extensions", extensions.clone()));
+        }
+        let fields = PyFields::with_own(headers, own)?;
+        let receiver = Bound::new(py, Receiver::new(on_message, on_event))?;
+        reactor::get(py, self.reactor)?
+            .upgrade_websocket(self.id, &fields, config, || receiver.into_any().unbind())
+            .map_err(|error| Self::failed(py, Some(&fields), &error))?;
+        self.done.store(true, Ordering::Relaxed);
+        Bound::new(py, WebSocket::new(self.reactor, self.id, extensions))
     }
 
     fn abort(&self, py: Python<'_>) -> PyResult<()> {

@@ -15,6 +15,8 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
 /// Header fields from a mapping or from pairs.
 pub(crate) struct PyFields<'py> {
     source: Source<'py>,
+    /// Fields of the engine's own, before Python's.
+    own: Vec<(&'static str, String)>,
     /// What went wrong in Python's terms, while the engine only knows that something did.
     failure: RefCell<Option<PyErr>>,
 }
@@ -38,7 +40,19 @@ impl<'py> PyFields<'py> {
         };
         Ok(Self {
             source,
+            own: Vec::new(),
             failure: RefCell::new(None),
+        })
+    }
+
+    /// Python's fields behind these.
+    pub(crate) fn with_own(
+        headers: &Bound<'py, PyAny>,
+        own: Vec<(&'static str, String)>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            own,
+            ..Self::new(headers)?
         })
     }
 
@@ -92,6 +106,9 @@ fn pairs<'py>(items: &Bound<'py, PyAny>) -> PyResult<Vec<(Bound<'py, PyAny>, Bou
 
 impl Fields for PyFields<'_> {
     fn for_each(&self, f: Visit<'_>) -> Result<(), EncodeError> {
+        for (name, value) in &self.own {
+            f(name.as_bytes(), value.as_bytes())?;
+        }
         match &self.source {
             Source::Dict(dict) => dict
                 .iter()

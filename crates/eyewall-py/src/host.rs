@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
-use eyewall_engine::{ConnInfo, ExchangeId, Host, Notice, Outcome, ServerKey};
+use eyewall_engine::{ConnInfo, ExchangeId, Host, Notice, Outcome, ServerKey, SocketEvent};
 use eyewall_proto::RequestHead;
+use eyewall_proto::ws::Kind;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyWeakrefReference};
@@ -13,6 +14,7 @@ use pyo3::{ffi, intern};
 
 use crate::client::{ClientResponse, trailer_list};
 use crate::exchange::Exchange;
+use crate::websocket::{self, Receiver};
 use crate::{errors, reactor};
 
 /// What a server's events are given to.
@@ -223,6 +225,21 @@ impl Host for PyHost {
             };
             if let Err(error) = result {
                 self.report(py, error, "Unhandled exception in a callback of the engine");
+            }
+        });
+    }
+
+    fn message(kind: Kind, data: &[u8]) -> Py<PyAny> {
+        websocket::message(kind, data)
+    }
+
+    fn socket(&self, receiver: &Py<PyAny>, event: SocketEvent<Py<PyAny>>) {
+        Python::attach(|py| {
+            let Ok(receiver) = receiver.bind(py).cast_exact::<Receiver>() else {
+                return;
+            };
+            if let Err(error) = receiver.get().tell(py, event) {
+                self.report(py, error, "Unhandled exception in a WebSocket's callback");
             }
         });
     }

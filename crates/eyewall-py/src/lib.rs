@@ -14,6 +14,7 @@ mod host;
 mod reactor;
 mod server;
 mod tls;
+mod websocket;
 
 use pyo3::prelude::*;
 
@@ -33,6 +34,8 @@ mod _engine {
     use super::server::Server;
     #[pymodule_export]
     use super::tls::TLSConfig;
+    #[pymodule_export]
+    use super::websocket::WebSocket;
     use super::{Bound, PyModule, PyModuleMethods, PyResult, errors, server};
 
     #[pymodule_init]

@@ -146,7 +146,7 @@ impl<C> Conn<C> {
         match &self.proto {
             Proto::H1(h1) => h1.body.as_ref().is_some_and(|body| body.wants_more()),
             Proto::H2(_) => true,
-            Proto::Start(_) => false,
+            Proto::Start(_) | Proto::Ws(_) => false,
         }
     }
 

@@ -186,7 +186,7 @@ impl<C> Conn<C> {
         self.keep_rest(shared, pending, consumed);
     }
 
-    fn keep_rest<H: Host<Callback = C>>(
+    pub(super) fn keep_rest<H: Host<Callback = C>>(
         &mut self,
         shared: &Shared<H>,
         mut pending: Vec<u8>,

@@ -13,6 +13,7 @@ mod h2_stream;
 pub(crate) mod out;
 mod refuse;
 mod start;
+mod ws;
 
 use std::io;
 use std::rc::Rc;
@@ -28,6 +29,7 @@ use crate::listener::ServerShared;
 use crate::reactor::{ConnId, Shared};
 use crate::timer::{Deadline, Waiting};
 use crate::transport::{Socket, Transport};
+use crate::ws::{SocketEvent, WebSocket};
 
 pub(crate) use h1::{H1, RoomWaiter};
 pub(crate) use h2::H2;
@@ -45,6 +47,7 @@ pub(crate) enum Proto<C> {
     Start(start::Start),
     H1(H1<C>),
     H2(Box<H2<C>>),
+    Ws(Box<WebSocket<C>>),
 }
 
 /// How far the end of a connection has come.
@@ -72,6 +75,7 @@ pub(crate) enum Step<C> {
         head: RequestHead,
     },
     Call(C, Outcome),
+    Socket(Rc<C>, SocketEvent<C>),
     Close(&'static str),
 }
 
@@ -136,6 +140,7 @@ impl<C> Conn<C> {
         match &self.proto {
             Proto::H1(_) => self.step_h1(shared),
             Proto::H2(_) => self.step_h2(shared),
+            Proto::Ws(_) => self.step_ws(shared),
             Proto::Start(_) => Step::Idle,
         }
     }
@@ -202,11 +207,12 @@ impl<C> Conn<C> {
                         self.deadline.clear();
                     }
                 }
+                Err(_) if self.ws_write_failed() => return Step::Idle,
                 Err(_) => return Step::Close("the peer closed the connection"),
             }
             break;
         }
-        if let Some(step) = self.room_h1() {
+        if let Some(step) = self.room_h1().or_else(|| self.room_ws()) {
             return step;
         }
         if !self.write_blocked
@@ -248,6 +254,7 @@ impl<C> Conn<C> {
                 Proto::Start(_) => (Waiting::Head, limits.header_timeout),
                 Proto::H1(h1) => h1.waits_for(limits, !self.pending.is_empty()),
                 Proto::H2(h2) => h2.waits_for(limits),
+                Proto::Ws(ws) => ws.waits_for(),
             }
         };
         if waiting != self.deadline.waiting() {
@@ -293,6 +300,9 @@ impl<C> Conn<C> {
                 _ => Step::Close("timed out"),
             },
             Waiting::Linger => Step::Close("timed out"),
+            Waiting::Ping | Waiting::Pong | Waiting::SocketClose => {
+                self.ws_timed_out(shared, waiting)
+            }
         }
     }
 
@@ -326,7 +336,7 @@ impl<C> Conn<C> {
         match &self.proto {
             Proto::Start(_) => self.pending.is_empty(),
             Proto::H1(h1) => h1.is_idle() && self.out.is_empty(),
-            Proto::H2(_) => false,
+            Proto::H2(_) | Proto::Ws(_) => false,
         }
     }
 
@@ -334,6 +344,10 @@ impl<C> Conn<C> {
     pub(crate) fn end(&mut self, reason: &'static str) -> Vec<(C, Outcome)> {
         match &mut self.proto {
             Proto::Start(_) => Vec::new(),
+            Proto::Ws(_) => {
+                self.server.exchange_ended();
+                Vec::new()
+            }
             Proto::H1(h1) => {
                 if h1.is_active() {
                     self.server.exchange_ended();

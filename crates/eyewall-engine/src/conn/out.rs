@@ -31,6 +31,11 @@ impl OutQueue {
         self.len() == 0
     }
 
+    /// Forget everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// The growing end, for encoders that append.
     pub(crate) fn tail(&mut self, pool: &BufferPool) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {

@@ -32,11 +32,13 @@ impl<H: Host> Reactor<H> {
             );
         }
         let calls = conn.end(reason);
+        let socket_calls = conn.end_sockets(reason);
         drop(conn);
+        self.socket_calls.borrow_mut().extend(socket_calls);
         if !calls.is_empty() {
             self.calls.borrow_mut().extend(calls);
         }
-        if !self.drains.borrow().is_empty() || !self.calls.borrow().is_empty() {
+        if !self.drains.borrow().is_empty() || self.has_calls() {
             self.schedule();
         }
     }

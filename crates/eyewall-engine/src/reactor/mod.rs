@@ -10,6 +10,7 @@ mod clients;
 mod closing;
 mod pool;
 mod servers;
+mod settling;
 mod shared;
 
 use std::cell::{Cell, RefCell};
@@ -17,6 +18,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ use crate::host::{Host, Notice, NoticeKind, Outcome};
 use crate::listener::{Listener, ServerShared};
 use crate::timer::Timers;
 use crate::transport::Socket;
+use crate::ws::SocketEvent;
 
 use budget::Budget;
 pub(crate) use pool::BufferPool;
@@ -60,6 +63,7 @@ pub struct ReactorStats {
 }
 
 type Slot<C> = Option<Box<Conn<C>>>;
+type SocketCalls<C> = VecDeque<(Rc<C>, SocketEvent<C>)>;
 
 /// One event loop's part of the engine.
 pub struct Reactor<H: Host> {
@@ -70,13 +74,14 @@ pub struct Reactor<H: Host> {
     pub(crate) conns: RefCell<Slab<Slot<H::Callback>>>,
     clients: RefCell<clients::Clients<H::Callback>>,
     generation: Cell<u32>,
-    servers: RefCell<Slab<std::rc::Rc<ServerShared>>>,
+    servers: RefCell<Slab<Rc<ServerShared>>>,
     listeners: RefCell<Slab<Listener>>,
     drains: RefCell<Vec<servers::Drain<H::Callback>>>,
     ready: RefCell<VecDeque<ConnId>>,
     accepting: RefCell<VecDeque<usize>>,
     dirty: RefCell<Vec<ConnId>>,
     calls: RefCell<VecDeque<(H::Callback, Outcome)>>,
+    socket_calls: RefCell<SocketCalls<H::Callback>>,
     in_turn: Cell<bool>,
     scheduled: Cell<bool>,
     current: Cell<Option<ConnId>>,
@@ -122,6 +127,7 @@ impl<H: Host> Reactor<H> {
             accepting: RefCell::default(),
             dirty: RefCell::default(),
             calls: RefCell::default(),
+            socket_calls: RefCell::default(),
             in_turn: Cell::new(false),
             scheduled: Cell::new(false),
             current: Cell::new(None),
@@ -182,7 +188,7 @@ impl<H: Host> Reactor<H> {
         stats.turns += 1;
         if !self.ready.borrow().is_empty()
             || !self.accepting.borrow().is_empty()
-            || !self.calls.borrow().is_empty()
+            || self.has_calls()
             || !self.dirty.borrow().is_empty()
         {
             stats.exhausted += 1;
@@ -192,24 +198,6 @@ impl<H: Host> Reactor<H> {
         let delay = self.shared.timers.borrow_mut().schedule();
         if let Some(delay) = delay {
             self.host.schedule_after(delay);
-        }
-    }
-
-    /// Flush and call what this turn left to the end.
-    fn settle(&self) {
-        // Callbacks may answer other exchanges, whose connections then are dirty in their turn.
-        for _ in 0..64 {
-            self.run_deferred();
-            let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
-            if dirty.is_empty() && self.calls.borrow().is_empty() {
-                self.run_woken();
-                if self.dirty.borrow().is_empty() {
-                    return;
-                }
-            }
-            for id in dirty {
-                self.run(id);
-            }
         }
     }
 
@@ -457,6 +445,9 @@ impl<H: Host> Reactor<H> {
             Step::Idle => {}
             Step::Yield => self.enqueue(id),
             Step::Call(callback, outcome) => self.calls.borrow_mut().push_back((callback, outcome)),
+            Step::Socket(receiver, event) => {
+                self.socket_calls.borrow_mut().push_back((receiver, event));
+            }
             step @ (Step::Close(_) | Step::Request { .. }) => self.perform(id, step),
         }
     }
@@ -474,23 +465,8 @@ impl<H: Host> Reactor<H> {
                     .request(server, ExchangeId { conn: id, stream }, head, &info);
             }
             Step::Call(callback, outcome) => self.host.call(callback, outcome),
+            Step::Socket(receiver, event) => self.host.socket(&receiver, event),
             Step::Close(reason) => self.close_conn(id, reason),
-        }
-    }
-
-    /// Run what must not run while a connection is borrowed or the host is calling.
-    fn run_deferred(&self) {
-        loop {
-            let graveyard = std::mem::take(&mut *self.shared.graveyard.borrow_mut());
-            drop(graveyard);
-            let notices = std::mem::take(&mut *self.shared.notices.borrow_mut());
-            for notice in notices {
-                self.host.notice(notice);
-            }
-            let Some((callback, outcome)) = self.calls.borrow_mut().pop_front() else {
-                break;
-            };
-            self.host.call(callback, outcome);
         }
     }
 
@@ -507,7 +483,7 @@ impl<H: Host> Reactor<H> {
     }
 
     /// Take a new connection and run it at once: its first request has often come already.
-    fn adopt(&self, server: &std::rc::Rc<ServerShared>, socket: Socket, info: ConnInfo) {
+    fn adopt(&self, server: &Rc<ServerShared>, socket: Socket, info: ConnInfo) {
         let id = {
             let mut conns = self.conns.borrow_mut();
             let generation = self.generation.get().wrapping_add(1) & 0x7fff_ffff;
@@ -519,7 +495,7 @@ impl<H: Host> Reactor<H> {
             let id = ConnId { index, generation };
             entry.insert(Some(Box::new(Conn::new(
                 id,
-                std::rc::Rc::clone(server),
+                Rc::clone(server),
                 Arc::new(info),
                 socket,
             ))));
@@ -527,43 +503,6 @@ impl<H: Host> Reactor<H> {
         };
         server.connections.set(server.connections.get() + 1);
         self.run(id);
-    }
-
-    /// A host's call has changed this connection: write now, or at the end of the turn.
-    pub(crate) fn touched(&self, id: ConnId, more_to_do: bool) {
-        if self.in_turn.get() {
-            if self.current.get() != Some(id) {
-                self.mark_dirty(id);
-            }
-            return;
-        }
-        self.flush_only(id);
-        let woken = self.shared.mailbox.take_woken();
-        if more_to_do || !woken.is_empty() {
-            self.enqueue(id);
-            for id in woken {
-                self.enqueue(id);
-            }
-        }
-        let waiting = !self.ready.borrow().is_empty()
-            || !self.calls.borrow().is_empty()
-            || !self.shared.notices.borrow().is_empty()
-            || !self.shared.graveyard.borrow().is_empty();
-        if waiting {
-            self.schedule();
-        }
-        let delay = self.shared.timers.borrow_mut().schedule();
-        if let Some(delay) = delay {
-            self.host.schedule_after(delay);
-        }
-    }
-
-    /// Write this connection at the end of the current or the next turn.
-    pub(crate) fn touch_later(&self, id: ConnId) {
-        if self.current.get() != Some(id) {
-            self.mark_dirty(id);
-            self.schedule();
-        }
     }
 }
 

@@ -167,6 +167,8 @@ impl<H: Host> Reactor<H> {
             if let Proto::H2(h2) = &mut conn.proto {
                 h2.drain();
                 told.push(conn.id);
+            } else if conn.drain_ws(&self.shared) {
+                told.push(conn.id);
             } else if conn.is_idle() {
                 idle.push(conn.id);
             }

@@ -1,0 +1,363 @@
+//! One WebSocket: what has come, what is to be said, and how far its end is.
+//!
+//! It knows nothing of the connection below: bytes are given to it, and what it wants to send
+//! is appended to a buffer, so that the same code serves HTTP/1.1 connections and HTTP/2
+//! streams.
+
+mod ops;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use eyewall_proto::ws::deflate::Params;
+use eyewall_proto::ws::frame::Opcode;
+use eyewall_proto::ws::{Decoder, Encoder, Event, Fault, Kind, Place, Role, close_payload};
+
+use crate::host::Host;
+use crate::timer::Waiting;
+
+/// Messages that may be decoded ahead of the host.
+const INBOX: usize = 64;
+
+/// Bytes of messages that may be decoded ahead of the host.
+const INBOX_BYTES: usize = 64 * 1024;
+
+/// How long a compression context is kept without a message.
+const CONTEXT_IDLE: Duration = Duration::from_secs(10);
+
+/// The end of a WebSocket without a close frame (RFC 6455, section 7.4.1).
+const ABNORMAL: Option<u16> = None;
+
+/// What a WebSocket allows its peer.
+#[derive(Clone, Debug)]
+pub struct SocketConfig {
+    /// Largest message in bytes, inflated (1009).
+    pub max_message: usize,
+    /// What may wait to be sent, in bytes; a peer for whom more waits is cut.
+    pub max_queue: usize,
+    /// Time between pings; zero sends none.
+    pub ping_interval: Duration,
+    /// How long a peer may be silent after a ping.
+    pub ping_timeout: Duration,
+    /// How long the peer's close frame is waited for after ours.
+    pub close_timeout: Duration,
+    /// The compression that was agreed on.
+    pub deflate: Option<Params>,
+}
+
+/// What happens on a WebSocket.
+#[derive(Debug)]
+pub enum SocketEvent<C> {
+    /// A message, as [`Host::message`] made it.
+    Message(C),
+    /// The peer asked whether we are there, and was answered.
+    Ping(Vec<u8>),
+    /// The peer's answer to a ping.
+    Pong(Vec<u8>),
+    /// There is room again for what the host wants to send.
+    Room,
+    /// It is over; nothing follows.
+    Closed {
+        /// The code of the first close frame, where there was one with a code.
+        code: Option<u16>,
+        /// Its reason.
+        reason: String,
+    },
+}
+
+/// How far the end has come.
+#[derive(Debug)]
+enum State {
+    Open,
+    /// Our close frame is out, the peer's is waited for.
+    Closing {
+        code: Option<u16>,
+        reason: String,
+    },
+    /// Nothing more comes; the host is told when it has taken what came.
+    Over {
+        code: Option<u16>,
+        reason: String,
+    },
+    /// The host knows.
+    Told,
+}
+
+/// One WebSocket of a server.
+pub(crate) struct WebSocket<C> {
+    /// The number of the exchange that it was.
+    pub(crate) stream: u32,
+    decoder: Decoder,
+    encoder: Encoder,
+    config: Rc<SocketConfig>,
+    receiver: Rc<C>,
+    inbox: VecDeque<SocketEvent<C>>,
+    inbox_bytes: usize,
+    state: State,
+    /// The host takes no messages now.
+    paused: bool,
+    /// A ping is out, and nothing has come since.
+    awaiting_pong: bool,
+    /// Something came since the deadline was set.
+    heard: bool,
+    /// The host was told that there is no room.
+    wants_room: bool,
+    /// Reading stopped because too much waits to be written.
+    pub(crate) stalled: bool,
+    /// The only message that a slow reader is to get, once there is room.
+    pub(crate) latest: Option<bytes::Bytes>,
+}
+
+impl<C> WebSocket<C> {
+    pub(crate) fn new(stream: u32, config: Rc<SocketConfig>, receiver: C) -> Self {
+        let deflate = config.deflate.as_ref();
+        Self {
+            stream,
+            decoder: Decoder::new(Role::Server, config.max_message, deflate),
+            encoder: Encoder::new(Role::Server, deflate),
+            config,
+            receiver: Rc::new(receiver),
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            state: State::Open,
+            paused: false,
+            awaiting_pong: false,
+            heard: false,
+            wants_room: false,
+            stalled: false,
+            latest: None,
+        }
+    }
+
+    /// Decode as much as the host may have ahead; returns how much was taken.
+    ///
+    /// # Errors
+    ///
+    /// The peer's mistake, whose close frame is in `replies`; nothing more is read.
+    pub(crate) fn receive<H: Host<Callback = C>>(
+        &mut self,
+        input: &mut [u8],
+        replies: &mut Vec<u8>,
+    ) -> Result<usize, Fault> {
+        let mut taken = 0;
+        self.heard = true;
+        self.awaiting_pong = false;
+        while taken < input.len() && self.wants_input() {
+            let rest = input.get_mut(taken..).unwrap_or_default();
+            let (count, event) = match self.decoder.receive(rest) {
+                Ok(received) => received,
+                Err(fault) => {
+                    self.fail(fault, replies);
+                    return Err(fault);
+                }
+            };
+            match event {
+                None => {}
+                Some(Event::Message(kind, Place::Input(range))) => {
+                    let data = rest.get(range).unwrap_or_default();
+                    self.inbox_bytes += data.len();
+                    self.inbox
+                        .push_back(SocketEvent::Message(H::message(kind, data)));
+                }
+                Some(Event::Message(kind, Place::Held(data))) => {
+                    self.inbox_bytes += data.len();
+                    self.inbox
+                        .push_back(SocketEvent::Message(H::message(kind, &data)));
+                }
+                Some(Event::Ping(data)) => {
+                    if let State::Open = self.state {
+                        self.encoder.control(replies, Opcode::Pong, &data);
+                    }
+                    self.inbox.push_back(SocketEvent::Ping(data));
+                }
+                Some(Event::Pong(data)) => self.inbox.push_back(SocketEvent::Pong(data)),
+                Some(Event::Close(close)) => {
+                    self.closed_by_peer(close, replies);
+                    return Ok(input.len());
+                }
+            }
+            taken += count;
+        }
+        Ok(taken)
+    }
+
+    fn fail(&mut self, fault: Fault, replies: &mut Vec<u8>) {
+        if let State::Open = self.state {
+            let payload = close_payload(Some(fault.code), fault.text);
+            self.encoder.control(replies, Opcode::Close, &payload);
+        }
+        self.state = State::Over {
+            code: Some(fault.code),
+            reason: fault.text.to_owned(),
+        };
+    }
+
+    fn closed_by_peer(&mut self, close: Option<(u16, String)>, replies: &mut Vec<u8>) {
+        if let State::Open = self.state {
+            // RFC 6455, section 5.5.1: the answer typically echoes the code.
+            let payload = close_payload(close.as_ref().map(|(code, _)| *code), "");
+            self.encoder.control(replies, Opcode::Close, &payload);
+        }
+        let (code, reason) = match (std::mem::replace(&mut self.state, State::Told), close) {
+            // The first close frame is the one that says why.
+            (State::Closing { code, reason }, _) => (code, reason),
+            (_, Some((code, reason))) => (Some(code), reason),
+            (_, None) => (None, String::new()),
+        };
+        self.state = State::Over { code, reason };
+    }
+
+    /// The transport has ended, or must; what came before is still delivered.
+    pub(crate) fn lose(&mut self, reason: &str) {
+        match std::mem::replace(&mut self.state, State::Told) {
+            State::Open => {
+                self.state = State::Over {
+                    code: ABNORMAL,
+                    reason: reason.to_owned(),
+                };
+            }
+            State::Closing { code, reason } => self.state = State::Over { code, reason },
+            over => self.state = over,
+        }
+    }
+
+    /// Begin the closing handshake; false where it has begun already.
+    pub(crate) fn close(&mut self, code: Option<u16>, reason: &str, out: &mut Vec<u8>) -> bool {
+        let State::Open = self.state else {
+            return false;
+        };
+        self.encoder
+            .control(out, Opcode::Close, &close_payload(code, reason));
+        self.state = State::Closing {
+            code,
+            reason: reason.to_owned(),
+        };
+        true
+    }
+
+    /// What the host is to be told next.
+    pub(crate) fn next_event(&mut self) -> Option<(Rc<C>, SocketEvent<C>)> {
+        if self.paused {
+            return None;
+        }
+        if let Some(event) = self.inbox.pop_front() {
+            if self.inbox.is_empty() {
+                self.inbox_bytes = 0;
+                self.inbox = VecDeque::new();
+            }
+            return Some((Rc::clone(&self.receiver), event));
+        }
+        if !self.is_over() {
+            return None;
+        }
+        let State::Over { code, reason } = std::mem::replace(&mut self.state, State::Told) else {
+            return None;
+        };
+        Some((
+            Rc::clone(&self.receiver),
+            SocketEvent::Closed { code, reason },
+        ))
+    }
+
+    /// The last word to the host when the connection is gone for good.
+    pub(crate) fn last_event(&mut self, reason: &str) -> Option<(Rc<C>, SocketEvent<C>)> {
+        self.lose(reason);
+        self.paused = false;
+        self.inbox = VecDeque::new();
+        self.next_event()
+    }
+
+    /// Whether messages, or the news of the end, wait for the host.
+    pub(crate) fn has_undelivered(&self) -> bool {
+        self.paused || !self.inbox.is_empty()
+    }
+
+    pub(crate) fn wants_input(&self) -> bool {
+        !self.paused
+            && self.inbox.len() < INBOX
+            && self.inbox_bytes < INBOX_BYTES
+            && matches!(self.state, State::Open | State::Closing { .. })
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over { .. })
+    }
+
+    /// The host knows of the end.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self.state, State::Told)
+    }
+
+    pub(crate) fn max_queue(&self) -> usize {
+        self.config.max_queue
+    }
+
+    /// Append a message.
+    pub(crate) fn send(&mut self, out: &mut Vec<u8>, kind: Kind, data: &[u8]) {
+        self.encoder.message(out, kind, data);
+    }
+
+    /// Append the head of a message that is sent from where it lies; false where it cannot be.
+    pub(crate) fn send_head(&mut self, out: &mut Vec<u8>, kind: Kind, length: usize) -> bool {
+        self.encoder.head(out, kind, length)
+    }
+
+    pub(crate) fn ping(&mut self, out: &mut Vec<u8>, data: &[u8]) {
+        self.encoder.control(out, Opcode::Ping, data);
+    }
+
+    /// Remember that the host waits for room.
+    pub(crate) fn ask_for_room(&mut self) {
+        self.wants_room = true;
+    }
+
+    /// The news that there is room, where the host waits for it.
+    pub(crate) fn room_event(&mut self) -> Option<(Rc<C>, SocketEvent<C>)> {
+        std::mem::take(&mut self.wants_room).then(|| (Rc::clone(&self.receiver), SocketEvent::Room))
+    }
+
+    /// What the socket waits for, apart from room to write.
+    pub(crate) fn waits_for(&self) -> (Waiting, Duration) {
+        if self.has_undelivered() {
+            // Nothing is read now, so a silent peer may have spoken.
+            return (Waiting::Nothing, Duration::ZERO);
+        }
+        match self.state {
+            State::Closing { .. } => (Waiting::SocketClose, self.config.close_timeout),
+            State::Open if self.awaiting_pong => (Waiting::Pong, self.config.ping_timeout),
+            State::Open if !self.config.ping_interval.is_zero() => {
+                (Waiting::Ping, self.config.ping_interval)
+            }
+            State::Open if self.decoder.is_releasable() || self.encoder.is_releasable() => {
+                (Waiting::Ping, CONTEXT_IDLE)
+            }
+            _ => (Waiting::Nothing, Duration::ZERO),
+        }
+    }
+
+    /// The interval between pings has passed.
+    pub(crate) fn tick(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::take(&mut self.heard) {
+            self.decoder.release();
+            self.encoder.release();
+        }
+        if self.is_open() && !self.config.ping_interval.is_zero() {
+            self.encoder.control(out, Opcode::Ping, b"");
+            self.awaiting_pong = true;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+"""The engine, as WebSockets use it."""
+
+from eyewall._engine import ProtocolError, StreamClosedError, WebSocket
+
+__all__ = ["ProtocolError", "StreamClosedError", "WebSocket"]
