@@ -560,6 +560,8 @@ class ClientConnection:
     @property
     def tls(self) -> dict[str, Any] | None:
         """`version`, `cipher`, `alpn`, `certificate` (the server's, DER bytes)."""
+
+@final
 class WebSocket:
     """A WebSocket that an exchange has become.
 
