@@ -141,16 +141,6 @@ class Exchange(Protocol):
         """Answer 101."""
         ...
 
-    def upgrade_websocket(
-        self,
-        headers: Headers,
-        on_message: Callable[[Any], object],
-        on_event: Callable[[str, Any], object],
-        **options: Any,
-    ) -> Any:
-        """Make a WebSocket of it."""
-        ...
-
     def abort(self) -> None:
         """Cut the connection or reset the stream."""
         ...

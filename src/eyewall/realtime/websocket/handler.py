@@ -261,7 +261,10 @@ class WebSocketHandler(RequestHandler):
 
     def get(self, *args: Any, **kwargs: Any) -> None:
         """Answer the opening handshake (RFC 6455, section 4.2)."""
-        exchange = self.exchange
+        exchange: Any = self.exchange
+        if not hasattr(exchange, "upgrade_websocket"):
+            # An exchange of a gateway that carries plain requests only.
+            raise HTTPError(501, "the server in front has no WebSockets")
         origin = exchange.header("Origin")
         if origin is not None and not self.check_origin(origin):
             raise HTTPError(403, "WebSocket from the origin %s", origin, reason="Forbidden")
