@@ -42,7 +42,7 @@ __all__ = [
 
 __version__: Final[str]
 
-_Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+_Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
 _Buffer: TypeAlias = bytes | bytearray | memoryview
 
 class EngineError(Exception):
@@ -244,6 +244,10 @@ class Exchange:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """All fields in order; names as sent (HTTP/2: lower case)."""
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """All fields in order; names in lower case."""
 
     @property
     def trailers(self) -> list[tuple[str, str]]:

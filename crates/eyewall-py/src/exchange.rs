@@ -203,6 +203,23 @@ impl Exchange {
     }
 
     #[getter]
+    fn raw_headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let pairs = self
+            .head
+            .fields()
+            .map(|(name, value)| {
+                let lower = PyBytes::new_with(py, name.len(), |place| {
+                    place.copy_from_slice(name);
+                    place.make_ascii_lowercase();
+                    Ok(())
+                })?;
+                (lower, PyBytes::new(py, value)).into_pyobject(py)
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        PyList::new(py, pairs)
+    }
+
+    #[getter]
     fn trailers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
         for (name, value) in reactor::get(py, self.reactor)?.trailers(self.id) {

@@ -67,12 +67,20 @@ impl<'py> PyFields<'py> {
         value: &Bound<'py, PyAny>,
         f: Visit<'_>,
     ) -> Result<(), EncodeError> {
-        let (Ok(name), Ok(value)) = (name.cast::<PyString>(), value.cast::<PyString>()) else {
-            *self.failure.borrow_mut() =
-                Some(PyTypeError::new_err("header names and values must be str"));
-            return Err(EncodeError::invalid_value(b""));
-        };
-        f(self.latin1(name)?, self.latin1(value)?)
+        f(self.bytes(name)?, self.bytes(value)?)
+    }
+
+    fn bytes<'a>(&self, part: &'a Bound<'py, PyAny>) -> Result<&'a [u8], EncodeError> {
+        if let Ok(text) = part.cast::<PyString>() {
+            return self.latin1(text);
+        }
+        if let Ok(bytes) = part.cast::<PyBytes>() {
+            return Ok(bytes.as_bytes());
+        }
+        *self.failure.borrow_mut() = Some(PyTypeError::new_err(
+            "header names and values must be str, or bytes",
+        ));
+        Err(EncodeError::invalid_value(b""))
     }
 
     fn latin1<'a>(&self, text: &'a Bound<'py, PyString>) -> Result<&'a [u8], EncodeError> {

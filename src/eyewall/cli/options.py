@@ -47,6 +47,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("unix", str, None, "path of a Unix socket to listen on", ("--uds",)),
     Option("fd", int, None, "descriptor of a listening socket to serve on"),
     Option("factory", bool, False, "the target is a function that makes the application"),
+    Option("interface", str, "auto", "what the application is: auto, eyewall, wsgi or asgi"),
     Option("app_dir", str, ".", "folder to import the application from"),
     Option("certfile", list, [], "certificate chain in PEM; may be repeated, with a keyfile each"),
     Option("keyfile", list, [], "private key in PEM"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from eyewall.base.errors import StartupError
 from eyewall.base.log import configure, gen_log
+from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
 from eyewall.http.server.server import HTTPServer
@@ -185,10 +186,13 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
     opened = [] if beside.sockets else open_sockets(settings)
     try:
         app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
+        app = hosted(app, settings["interface"])
         if beside.debug and isinstance(getattr(app, "settings", None), dict):
             app.settings.setdefault("serve_traceback", True)
         server = _make_server(app, settings, tls)
         served = list(beside.sockets) or opened
+        if (startup := getattr(app, "startup", None)) is not None:
+            await startup()
         server.add_sockets(served)
         stop, quick = asyncio.Event(), asyncio.Event()
         _listen_to_signals(server, settings, stop, quick)

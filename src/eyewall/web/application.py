@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from eyewall.base.log import access_log, gen_log
 from eyewall.base.objects import import_object
+from eyewall.http.asgi_exchange import ASGIGateway
 from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
@@ -215,6 +216,16 @@ class Application(ReversibleRouter):
         """
         route = ClassRoute(self, target_class, target_kwargs or {})
         return HandlerDelegate(route, tuple(path_args), path_kwargs or {})
+
+    @property
+    def asgi(self) -> ASGIGateway:
+        """The application as an ASGI 3 program, for uvicorn, Hypercorn and others.
+
+        Example:
+            >>> app = Application([(r"/", lambda request: "Hello")])
+            >>> asgi = app.asgi  # uvicorn module:asgi
+        """
+        return ASGIGateway(self)
 
     def headers_for(self, exchange: Exchange) -> dict[str, str]:
         """The headers that an answer begins with."""

@@ -63,7 +63,8 @@ class FallbackHandler(RequestHandler):
         """Hand the request on; it answers, and logs, by itself."""
         self._finished = True
         fallback = self._fallback
-        if isinstance(fallback, Router | HTTPServerConnectionDelegate):
+        known = isinstance(fallback, Router | HTTPServerConnectionDelegate)
+        if known or getattr(fallback, "serves_exchanges", False):
             fallback(self.exchange)
         else:
             pieces: list[bytes] = []
