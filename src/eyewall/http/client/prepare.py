@@ -97,15 +97,16 @@ def route(
     )
 
 
-def proxy_of(request: HTTPRequest, defaults: Mapping[str, Any]) -> Proxy | None:
-    """The HTTP proxy that a request names.
+def proxy_of(request: HTTPRequest, url: Target, defaults: Mapping[str, Any]) -> Proxy | None:
+    """The proxy that a request names, or the client has for its URL.
 
     Raises:
         ValueError: It has no port, or the way of authentication is not known.
     """
     host = request.option("proxy_host", defaults)
     if host is None:
-        return None
+        found: Proxy | None = defaults["proxy_for"](url)
+        return found
     port = request.option("proxy_port", defaults)
     if port is None:
         raise ValueError("proxy_host needs proxy_port")

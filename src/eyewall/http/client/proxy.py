@@ -4,10 +4,13 @@ import asyncio
 import base64
 import ipaddress
 import socket
+from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies_environment
 
 from eyewall.http.client.errors import HTTPProxyError
+from eyewall.http.client.url import Target
 
 _LONGEST_ANSWER: Final = 16384
 _PORTS: Final = {"http": 80, "socks5": 1080, "socks5h": 1080}
@@ -53,6 +56,59 @@ def parse_proxy(url: str) -> Proxy:
     port = parts.port or _PORTS[parts.scheme]
     user = None if parts.username is None else unquote(parts.username)
     return Proxy(parts.scheme, parts.hostname, port, user, unquote(parts.password or ""))
+
+
+def no_proxy(url: Target) -> Proxy | None:
+    """For clients that go straight."""
+    del url
+    return None
+
+
+def one_proxy(address: str | None) -> Callable[[Target], Proxy | None]:
+    """For clients that go through one proxy, or with None through none.
+
+    Raises:
+        ValueError: The address names no proxy.
+    """
+    if address is None:
+        return no_proxy
+    proxy = parse_proxy(address)
+    return lambda url: proxy
+
+
+def environment_proxies() -> Callable[[Target], Proxy | None]:
+    """What `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, as they are now.
+
+    Raises:
+        ValueError: One of them names no proxy.
+    """
+    named = getproxies_environment()
+    proxies = {name: parse_proxy(url) for name, url in named.items() if name != "no"}
+    straight = [name.strip() for name in named.get("no", "").split(",") if name.strip()]
+
+    def choose(url: Target) -> Proxy | None:
+        proxy = proxies.get(url.scheme, proxies.get("all"))
+        if proxy is None or any(_covers(name, url) for name in straight):
+            return None
+        return proxy
+
+    return choose
+
+
+def _covers(name: str, url: Target) -> bool:
+    """Whether an entry of `NO_PROXY` is for this URL: "*", a domain, an address or a network."""
+    if "/" in name:
+        try:
+            return ipaddress.ip_address(url.host) in ipaddress.ip_network(name, strict=False)
+        except ValueError:
+            return False
+    domain, colon, port = name.rpartition(":")
+    if colon and domain and port.isdigit() and ":" not in domain:
+        name = domain
+        if int(port) != url.port:
+            return False
+    name = name.lower().lstrip(".")
+    return name in {"*", url.host} or url.host.endswith("." + name)
 
 
 async def tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:

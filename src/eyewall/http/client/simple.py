@@ -8,6 +8,7 @@ from eyewall.http.client.client import AsyncHTTPClient, current_loop
 from eyewall.http.client.fetch import Fetch
 from eyewall.http.client.names import NameCache, ResolverLike
 from eyewall.http.client.pool import Pool
+from eyewall.http.client.proxy import environment_proxies, one_proxy
 from eyewall.http.client.request import HTTPRequest
 from eyewall.http.client.response import HTTPResponse
 
@@ -37,6 +38,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         http2: bool = True,
         unix_socket: str | None = None,
         crl_file: str | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
     ) -> None:
         """Take the options.
 
@@ -55,10 +58,18 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             http2: Whether to offer HTTP/2 over TLS.
             unix_socket: Path of a Unix socket to connect to, whatever host a URL names.
             crl_file: File of revocation lists; certificates on them are refused.
+            proxy: URL of a proxy for all: http://, socks5:// (names are looked up here) or
+                socks5h:// (by the proxy).
+            trust_env: Go through the proxies that the environment names.
+
+        Raises:
+            ValueError: An option cannot be used.
         """
         super().initialize(defaults=defaults)
         self.defaults["unix_socket"] = unix_socket
         self.defaults["crl_file"] = crl_file
+        by_environment = trust_env and proxy is None
+        self.defaults["proxy_for"] = environment_proxies() if by_environment else one_proxy(proxy)
         self.loop = current_loop()
         self.max_clients = max_clients
         self.max_body_size = max_buffer_size if max_body_size is None else max_body_size
