@@ -16,6 +16,7 @@ from eyewall.base.escape import (
     xhtml_escape,
     xhtml_unescape,
 )
+from eyewall.base.escape import to_unicode as _unicode
 from eyewall.base.escape import unquote_bytes as _unquote_to_bytes
 from eyewall.base.objects import (
     basestring_type,
@@ -23,6 +24,7 @@ from eyewall.base.objects import (
 )
 
 __all__ = [
+    "_unicode",
     "_unquote_to_bytes",
     "basestring_type",
     "json_decode",

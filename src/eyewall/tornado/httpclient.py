@@ -8,6 +8,7 @@ from eyewall.http.client import (
     HTTPRequest,
     HTTPResponse,
 )
+from eyewall.tornado.legacy.request_proxy import RequestProxy as _RequestProxy
 
 __all__ = [
     "AsyncHTTPClient",
@@ -16,4 +17,5 @@ __all__ = [
     "HTTPError",
     "HTTPRequest",
     "HTTPResponse",
+    "_RequestProxy",
 ]

@@ -4,9 +4,7 @@ from eyewall.net.base_stream import BaseIOStream
 from eyewall.net.errors import StreamBufferFullError, StreamClosedError, UnsatisfiableReadError
 from eyewall.net.pipe_stream import PipeIOStream
 from eyewall.net.stream import IOStream, SSLIOStream
-
-# It is imported along with the public names by programs that look inside; here it is plain memory.
-_StreamBuffer = bytearray
+from eyewall.tornado.legacy.stream_buffer import StreamBuffer as _StreamBuffer
 
 __all__ = [
     "BaseIOStream",
@@ -16,4 +14,5 @@ __all__ = [
     "StreamBufferFullError",
     "StreamClosedError",
     "UnsatisfiableReadError",
+    "_StreamBuffer",
 ]

@@ -1,4 +1,4 @@
-"""Sockets, resolvers and TLS options, under Tornado's names."""
+"""Sockets, names and TLS options, under Tornado's names."""
 
 from eyewall.net.accept import add_accept_handler
 from eyewall.net.resolver import (

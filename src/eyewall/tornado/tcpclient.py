@@ -1,6 +1,6 @@
-"""The TCP client, under Tornado's name."""
+"""Connections to servers, under Tornado's names."""
 
-from eyewall.net.happy_eyeballs import Race as _Connector
+from eyewall.net.happy_eyeballs import first_connected as _Connector
 from eyewall.net.tcp_client import TCPClient
 from eyewall.net.tcp_client import format_address as _format_addr
 

@@ -1,4 +1,4 @@
-"""The TCP server, under Tornado's name."""
+"""Servers of protocols of one's own, under Tornado's names."""
 
 from eyewall.net.tcp_server import TCPServer
 

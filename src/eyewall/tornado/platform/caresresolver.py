@@ -1,4 +1,4 @@
-"""The c-ares resolver, under Tornado's name."""
+"""Names looked up by c-ares, under Tornado's names."""
 
 from eyewall.net.cares_resolver import CaresResolver
 
