@@ -17,7 +17,12 @@ impl<C> Conn<C> {
             let Proto::Ws(ws) = &mut self.proto else {
                 return Step::Idle;
             };
-            if let Some((receiver, event)) = ws.next_event() {
+            let mut out = Vec::new();
+            let event = ws.next_event(&mut out);
+            if !out.is_empty() {
+                self.out.tail(&shared.pool).extend_from_slice(&out);
+            }
+            if let Some((receiver, event)) = event {
                 return Step::Socket(receiver, event);
             }
             if ws.is_told() {

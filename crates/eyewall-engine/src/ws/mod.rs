@@ -26,9 +26,6 @@ const INBOX_BYTES: usize = 64 * 1024;
 /// How long a compression context is kept without a message.
 const CONTEXT_IDLE: Duration = Duration::from_secs(10);
 
-/// The end of a WebSocket without a close frame (RFC 6455, section 7.4.1).
-const ABNORMAL: Option<u16> = None;
-
 /// What a WebSocket allows its peer.
 #[derive(Clone, Debug)]
 pub struct SocketConfig {
@@ -66,20 +63,35 @@ pub enum SocketEvent<C> {
     },
 }
 
+/// Why it ended: what one of the close frames said, or what happened without.
+#[derive(Debug)]
+struct Why {
+    code: Option<u16>,
+    reason: String,
+}
+
+impl Why {
+    fn new(code: Option<u16>, reason: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
+            code,
+            reason: reason.into(),
+        })
+    }
+}
+
 /// How far the end has come.
 #[derive(Debug)]
 enum State {
     Open,
     /// Our close frame is out, the peer's is waited for.
-    Closing {
-        code: Option<u16>,
-        reason: String,
+    Closing(Box<Why>),
+    /// The peer's close frame came; the host takes what came before, and may still answer it.
+    PeerClosed {
+        why: Box<Why>,
+        answered: bool,
     },
     /// Nothing more comes; the host is told when it has taken what came.
-    Over {
-        code: Option<u16>,
-        reason: String,
-    },
+    Over(Box<Why>),
     /// The host knows.
     Told,
 }
@@ -173,7 +185,7 @@ impl<C> WebSocket<C> {
                 }
                 Some(Event::Pong(data)) => self.inbox.push_back(SocketEvent::Pong(data)),
                 Some(Event::Close(close)) => {
-                    self.closed_by_peer(close, replies);
+                    self.closed_by_peer(close);
                     return Ok(input.len());
                 }
             }
@@ -187,57 +199,49 @@ impl<C> WebSocket<C> {
             let payload = close_payload(Some(fault.code), fault.text);
             self.encoder.control(replies, Opcode::Close, &payload);
         }
-        self.state = State::Over {
-            code: Some(fault.code),
-            reason: fault.text.to_owned(),
-        };
+        self.state = State::Over(Why::new(Some(fault.code), fault.text));
     }
 
-    fn closed_by_peer(&mut self, close: Option<(u16, String)>, replies: &mut Vec<u8>) {
-        if let State::Open = self.state {
-            // RFC 6455, section 5.5.1: the answer typically echoes the code.
-            let payload = close_payload(close.as_ref().map(|(code, _)| *code), "");
-            self.encoder.control(replies, Opcode::Close, &payload);
-        }
-        let (code, reason) = match (std::mem::replace(&mut self.state, State::Told), close) {
-            // The first close frame is the one that says why.
-            (State::Closing { code, reason }, _) => (code, reason),
-            (_, Some((code, reason))) => (Some(code), reason),
-            (_, None) => (None, String::new()),
+    fn closed_by_peer(&mut self, close: Option<(u16, String)>) {
+        // The first close frame is the one that says why.
+        self.state = match std::mem::replace(&mut self.state, State::Told) {
+            State::Closing(why) => State::PeerClosed {
+                why,
+                answered: true,
+            },
+            _ => State::PeerClosed {
+                why: close.map_or_else(
+                    || Why::new(None, ""),
+                    |(code, reason)| Why::new(Some(code), reason),
+                ),
+                answered: false,
+            },
         };
-        self.state = State::Over { code, reason };
     }
 
     /// The transport has ended, or must; what came before is still delivered.
     pub(crate) fn lose(&mut self, reason: &str) {
-        match std::mem::replace(&mut self.state, State::Told) {
-            State::Open => {
-                self.state = State::Over {
-                    code: ABNORMAL,
-                    reason: reason.to_owned(),
-                };
-            }
-            State::Closing { code, reason } => self.state = State::Over { code, reason },
-            over => self.state = over,
-        }
+        self.state = match std::mem::replace(&mut self.state, State::Told) {
+            State::Open => State::Over(Why::new(None, reason)),
+            State::Closing(why) => State::Over(why),
+            other => other,
+        };
     }
 
     /// Begin the closing handshake; false where it has begun already.
     pub(crate) fn close(&mut self, code: Option<u16>, reason: &str, out: &mut Vec<u8>) -> bool {
-        let State::Open = self.state else {
-            return false;
-        };
+        match &mut self.state {
+            State::Open => self.state = State::Closing(Why::new(code, reason)),
+            State::PeerClosed { answered, .. } if !*answered => *answered = true,
+            _ => return false,
+        }
         self.encoder
             .control(out, Opcode::Close, &close_payload(code, reason));
-        self.state = State::Closing {
-            code,
-            reason: reason.to_owned(),
-        };
         true
     }
 
     /// What the host is to be told next.
-    pub(crate) fn next_event(&mut self) -> Option<(Rc<C>, SocketEvent<C>)> {
+    pub(crate) fn next_event(&mut self, out: &mut Vec<u8>) -> Option<(Rc<C>, SocketEvent<C>)> {
         if self.paused {
             return None;
         }
@@ -248,12 +252,22 @@ impl<C> WebSocket<C> {
             }
             return Some((Rc::clone(&self.receiver), event));
         }
-        if !self.is_over() {
-            return None;
-        }
-        let State::Over { code, reason } = std::mem::replace(&mut self.state, State::Told) else {
-            return None;
+        let why = match std::mem::replace(&mut self.state, State::Told) {
+            State::PeerClosed { why, answered } => {
+                if !answered {
+                    // RFC 6455, section 5.5.1: the answer typically echoes the code.
+                    let payload = close_payload(why.code, "");
+                    self.encoder.control(out, Opcode::Close, &payload);
+                }
+                why
+            }
+            State::Over(why) => why,
+            other => {
+                self.state = other;
+                return None;
+            }
         };
+        let Why { code, reason } = *why;
         Some((
             Rc::clone(&self.receiver),
             SocketEvent::Closed { code, reason },
@@ -265,7 +279,7 @@ impl<C> WebSocket<C> {
         self.lose(reason);
         self.paused = false;
         self.inbox = VecDeque::new();
-        self.next_event()
+        self.next_event(&mut Vec::new())
     }
 
     /// Whether messages, or the news of the end, wait for the host.
@@ -277,7 +291,7 @@ impl<C> WebSocket<C> {
         !self.paused
             && self.inbox.len() < INBOX
             && self.inbox_bytes < INBOX_BYTES
-            && matches!(self.state, State::Open | State::Closing { .. })
+            && matches!(self.state, State::Open | State::Closing(_))
     }
 
     pub(crate) fn is_paused(&self) -> bool {
@@ -289,12 +303,14 @@ impl<C> WebSocket<C> {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.state, State::Open)
-    }
-
-    /// Nothing more comes.
-    pub(crate) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over { .. })
+        matches!(
+            self.state,
+            State::Open
+                | State::PeerClosed {
+                    answered: false,
+                    ..
+                }
+        )
     }
 
     /// The host knows of the end.
@@ -337,7 +353,7 @@ impl<C> WebSocket<C> {
             return (Waiting::Nothing, Duration::ZERO);
         }
         match self.state {
-            State::Closing { .. } => (Waiting::SocketClose, self.config.close_timeout),
+            State::Closing(_) => (Waiting::SocketClose, self.config.close_timeout),
             State::Open if self.awaiting_pong => (Waiting::Pong, self.config.ping_timeout),
             State::Open if !self.config.ping_interval.is_zero() => {
                 (Waiting::Ping, self.config.ping_interval)
