@@ -22,6 +22,7 @@ __all__ = [
     "ClientTLS",
     "EngineError",
     "Exchange",
+    "Fanout",
     "ProtocolError",
     "Reactor",
     "RequestFailedError",
@@ -617,6 +618,65 @@ class WebSocket:
 
     def set_nodelay(self, value: bool) -> None:
         """Set TCP_NODELAY, which is on."""
+
+@final
+class Fanout:
+    """A set of WebSockets and streamed answers that one call sends one message to.
+
+    A message is framed once, and compressed once for each way of compressing that members have
+    agreed on. What is sent within one turn of the loop goes to each member in one write. Members
+    that are over leave by themselves. Order is kept, also with what `WebSocket.send` and
+    `Exchange.write` send.
+
+    Args:
+        reactor: The reactor of the members.
+        slow: What becomes of a member for whom more than `max_queue_bytes` wait: "disconnect"
+            cuts it; "drop" does not send it the message; "latest" sends it, once there is room,
+            only the latest of the messages that it missed (a streamed answer gets none of them).
+        max_queue_bytes: See above.
+
+    Raises:
+        ValueError: Another policy.
+    """
+
+    def __new__(
+        cls,
+        reactor: Reactor,
+        *,
+        slow: Literal["disconnect", "drop", "latest"] = "disconnect",
+        max_queue_bytes: int = ...,
+    ) -> Self: ...
+    def add(self, member: WebSocket | Exchange) -> None:
+        """Send to it from now on.
+
+        Raises:
+            TypeError: It is neither a `WebSocket` nor an `Exchange`.
+            ValueError: It belongs to another loop.
+        """
+
+    def discard(self, member: WebSocket | Exchange) -> None:
+        """Send to it no longer; it gets what was sent already."""
+
+    def send(
+        self,
+        message: _Buffer | str | None = None,
+        *,
+        binary: bool | None = None,
+        stream: _Buffer | str | None = None,
+    ) -> int:
+        """Send at the end of the turn; returns the number of members.
+
+        Args:
+            message: For the WebSockets, as for `WebSocket.send`.
+            binary: As for `WebSocket.send`.
+            stream: For the streamed answers: a piece of the body, in the caller's framing.
+
+        Raises:
+            ValueError: As for `WebSocket.send`.
+        """
+
+    def __len__(self) -> int:
+        """Members that are still there."""
 
 def escape_html(text: str) -> str:
     """`&`, `<`, `>`, `"` and `'` as character references."""

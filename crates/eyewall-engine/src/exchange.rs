@@ -189,6 +189,8 @@ impl<H: Host> Reactor<H> {
     /// [`OpError::State`] before the start or after the end, [`OpError::Invalid`] beyond the
     /// announced length, [`OpError::Closed`] when the peer has gone.
     pub fn write(&self, id: ExchangeId, data: Payload<'_>) -> Result<bool, OpError> {
+        // What was sent to many before goes before.
+        self.distribute(false);
         let written = self.with(id, |conn, shared| match &mut conn.proto {
             Proto::H2(h2) => h2.write(id.stream, data),
             Proto::H1(h1) => {
@@ -229,6 +231,8 @@ impl<H: Host> Reactor<H> {
     ///
     /// As [`write`](Self::write); [`OpError::Invalid`] when less than announced was written.
     pub fn end(&self, id: ExchangeId, trailers: Option<&dyn Fields>) -> Result<(), OpError> {
+        // What was sent to many before goes before.
+        self.distribute(false);
         let ended = self.with(id, |conn, shared| {
             if let Proto::H2(h2) = &mut conn.proto {
                 h2.end_answer(id.stream, trailers)?;

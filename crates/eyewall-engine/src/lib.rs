@@ -14,6 +14,7 @@ mod client;
 mod config;
 mod conn;
 mod exchange;
+mod fanout;
 mod host;
 mod listener;
 mod reactor;
@@ -28,6 +29,7 @@ pub use client::{
 };
 pub use config::{ConnInfo, LocalAddr, ServerConfig};
 pub use exchange::{ExchangeId, OpError, Payload, ReadOutcome};
+pub use fanout::{FanoutKey, Shipment, SlowPolicy};
 pub use host::{Host, Notice, NoticeKind, Outcome};
 pub use listener::ServerKey;
 pub use reactor::{Mailbox, Reactor, ReactorStats, ServerStats};

@@ -18,8 +18,8 @@ use crate::websocket::{self, Receiver, Times, WebSocket};
 
 #[pyclass(frozen, module = "eyewall._engine")]
 pub(crate) struct Exchange {
-    reactor: u64,
-    id: ExchangeId,
+    pub(crate) reactor: u64,
+    pub(crate) id: ExchangeId,
     head: RequestHead,
     info: Arc<ConnInfo>,
     /// The answer was completed by this handle, so dropping it means nothing.

@@ -7,6 +7,7 @@
 mod client;
 mod errors;
 mod exchange;
+mod fanout;
 mod fields;
 mod forms;
 mod functions;
@@ -24,6 +25,8 @@ mod _engine {
     use super::client::{ClientConnection, ClientResponse, ClientTLS};
     #[pymodule_export]
     use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::fanout::Fanout;
     #[pymodule_export]
     use super::forms::{find_cookie, find_field, parse_cookie, parse_form};
     #[pymodule_export]

@@ -130,6 +130,8 @@ impl<C> Conn<C> {
         if queued == 0
             && let Some(latest) = ws.latest.take()
         {
+            // What is compressed from here on must not refer to what went before it.
+            ws.share();
             self.out.push(latest);
             return Some(Step::Yield);
         }

@@ -30,6 +30,7 @@ use crate::client::ClientId;
 use crate::config::ConnInfo;
 use crate::conn::{Conn, Step};
 use crate::exchange::ExchangeId;
+use crate::fanout::{FanoutKey, Fanouts};
 use crate::host::{Host, Notice, NoticeKind, Outcome};
 use crate::listener::{Listener, ServerShared};
 use crate::timer::Timers;
@@ -79,9 +80,10 @@ pub struct Reactor<H: Host> {
     drains: RefCell<Vec<servers::Drain<H::Callback>>>,
     ready: RefCell<VecDeque<ConnId>>,
     accepting: RefCell<VecDeque<usize>>,
-    dirty: RefCell<Vec<ConnId>>,
+    pub(crate) dirty: RefCell<Vec<ConnId>>,
     calls: RefCell<VecDeque<(H::Callback, Outcome)>>,
     socket_calls: RefCell<SocketCalls<H::Callback>>,
+    pub(crate) fanouts: RefCell<Fanouts>,
     in_turn: Cell<bool>,
     scheduled: Cell<bool>,
     current: Cell<Option<ConnId>>,
@@ -128,6 +130,7 @@ impl<H: Host> Reactor<H> {
             dirty: RefCell::default(),
             calls: RefCell::default(),
             socket_calls: RefCell::default(),
+            fanouts: RefCell::default(),
             in_turn: Cell::new(false),
             scheduled: Cell::new(false),
             current: Cell::new(None),
@@ -189,6 +192,7 @@ impl<H: Host> Reactor<H> {
         if !self.ready.borrow().is_empty()
             || !self.accepting.borrow().is_empty()
             || self.has_calls()
+            || self.has_shipments()
             || !self.dirty.borrow().is_empty()
         {
             stats.exhausted += 1;
@@ -244,7 +248,9 @@ impl<H: Host> Reactor<H> {
 
     fn run_posted(&self) {
         for exchange in self.shared.mailbox.take_dropped() {
-            if exchange.conn.client_index().is_some() {
+            if exchange.conn == ConnId::NOBODY {
+                self.remove_fanout(FanoutKey(exchange.stream));
+            } else if exchange.conn.client_index().is_some() {
                 self.client_close(ClientId(exchange.conn));
             } else {
                 self.dropped(exchange);

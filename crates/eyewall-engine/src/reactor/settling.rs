@@ -9,6 +9,7 @@ impl<H: Host> Reactor<H> {
         // Callbacks may answer other exchanges, whose connections then are dirty in their turn.
         for _ in 0..64 {
             self.run_deferred();
+            self.distribute(true);
             let dirty = std::mem::take(&mut *self.dirty.borrow_mut());
             if dirty.is_empty() && !self.has_calls() {
                 self.run_woken();

@@ -12,6 +12,7 @@ use mio::{Interest, Registry, Token, Waker};
 use super::pool::BufferPool;
 use crate::client::ClientId;
 use crate::exchange::ExchangeId;
+use crate::fanout::FanoutKey;
 use crate::host::{Host, Notice};
 use crate::timer::Timers;
 
@@ -143,6 +144,14 @@ impl Mailbox {
         self.post(ExchangeId {
             conn: client.0,
             stream: 0,
+        });
+    }
+
+    /// The handle of a set was dropped on another thread.
+    pub fn post_fanout(&self, key: FanoutKey) {
+        self.post(ExchangeId {
+            conn: ConnId::NOBODY,
+            stream: key.0,
         });
     }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use eyewall_proto::ws::deflate::Params;
+use eyewall_proto::ws::deflate::{Params, Strength};
 use eyewall_proto::ws::frame::Opcode;
 use eyewall_proto::ws::{Decoder, Encoder, Event, Fault, Kind, Place, Role, close_payload};
 
@@ -71,11 +71,11 @@ struct Why {
 }
 
 impl Why {
-    fn new(code: Option<u16>, reason: impl Into<String>) -> Box<Self> {
-        Box::new(Self {
+    fn new(code: Option<u16>, reason: impl Into<String>) -> Self {
+        Self {
             code,
             reason: reason.into(),
-        })
+        }
     }
 }
 
@@ -84,14 +84,14 @@ impl Why {
 enum State {
     Open,
     /// Our close frame is out, the peer's is waited for.
-    Closing(Box<Why>),
+    Closing(Why),
     /// The peer's close frame came; the host takes what came before, and may still answer it.
     PeerClosed {
-        why: Box<Why>,
+        why: Why,
         answered: bool,
     },
     /// Nothing more comes; the host is told when it has taken what came.
-    Over(Box<Why>),
+    Over(Why),
     /// The host knows.
     Told,
 }
@@ -267,7 +267,7 @@ impl<C> WebSocket<C> {
                 return None;
             }
         };
-        let Why { code, reason } = *why;
+        let Why { code, reason } = why;
         Some((
             Rc::clone(&self.receiver),
             SocketEvent::Closed { code, reason },
@@ -334,6 +334,11 @@ impl<C> WebSocket<C> {
 
     pub(crate) fn ping(&mut self, out: &mut Vec<u8>, data: &[u8]) {
         self.encoder.control(out, Opcode::Ping, data);
+    }
+
+    /// How a message for many must be compressed for this one.
+    pub(crate) fn share(&mut self) -> Option<Strength> {
+        self.encoder.share()
     }
 
     /// Remember that the host waits for room.

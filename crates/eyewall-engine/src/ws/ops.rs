@@ -65,6 +65,8 @@ impl<H: Host> Reactor<H> {
     /// [`OpError::Closed`] when the end has begun, or when the peer took so little that its
     /// connection was cut.
     pub fn ws_send(&self, id: ExchangeId, kind: Kind, data: Payload<'_>) -> Result<bool, OpError> {
+        // What was sent to many before goes before.
+        self.distribute(false);
         let room = self.with_ws(id, |conn, shared| {
             let limit = conn.server.config.limits.write_buffer_bytes;
             let Proto::Ws(ws) = &mut conn.proto else {
@@ -141,6 +143,7 @@ impl<H: Host> Reactor<H> {
 
     /// Begin the closing handshake; nothing happens where it has begun.
     pub fn ws_close(&self, id: ExchangeId, code: Option<u16>, reason: &str) {
+        self.distribute(false);
         let begun = self.with_ws(id, |conn, shared| {
             let Proto::Ws(ws) = &mut conn.proto else {
                 return Ok(false);

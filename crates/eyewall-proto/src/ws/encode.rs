@@ -5,7 +5,7 @@ use super::frame::{FrameHead, MaskSource, Opcode, mask};
 use super::{Kind, Role};
 
 /// Messages below this many bytes are sent as they are: deflate would only lengthen them.
-const WORTH_DEFLATING: usize = 32;
+pub const WORTH_DEFLATING: usize = 32;
 
 /// Writes one side's frames.
 #[derive(Debug)]
@@ -110,10 +110,8 @@ impl Encoder {
     }
 }
 
-/// A server's whole frame for many connections.
-#[must_use]
-pub fn frame(kind: Kind, compressed: bool, data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len() + FrameHead::MAX);
+/// Append a message as a server's frame, for many connections.
+pub fn frame(out: &mut Vec<u8>, kind: Kind, compressed: bool, data: &[u8]) {
     FrameHead {
         fin: true,
         compressed,
@@ -124,9 +122,8 @@ pub fn frame(kind: Kind, compressed: bool, data: &[u8]) -> Vec<u8> {
         mask: None,
         length: data.len() as u64,
     }
-    .encode(&mut out);
+    .encode(out);
     out.extend_from_slice(data);
-    out
 }
 
 /// The payload of a close frame; the reason is cut at a character so that it fits.

@@ -15,7 +15,7 @@ use std::fmt;
 use std::ops::Range;
 
 use deflate::{Inflater, Params};
-pub use encode::{Encoder, close_payload, frame};
+pub use encode::{Encoder, WORTH_DEFLATING, close_payload, frame};
 use frame::{FrameHead, Opcode, mask};
 use utf8::Utf8;
 
