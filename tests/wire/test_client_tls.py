@@ -150,7 +150,7 @@ def test_clear_text_and_silence_in_place_of_tls_are_errors(trusted):
                 with pytest.raises(HTTPTLSError, match="does not speak TLS"):
                     await client.fetch(url.replace("http:", "https:"), ca_certs=trusted)
             async with answering(silent) as url:
-                with pytest.raises(HTTPTimeoutError, match="while connecting"):
+                with pytest.raises(HTTPTimeoutError, match="during TLS handshake with localhost:"):
                     await client.fetch(
                         url.replace("http:", "https:"), ca_certs=trusted, connect_timeout=0.05
                     )

@@ -99,6 +99,8 @@ impl<C> ClientConn<C> {
 
     /// Whether reading goes on only when somebody has read.
     pub(crate) fn wants_step(&self) -> bool {
-        self.readable || self.has_due() || !self.is_open()
+        // A stream that has room again has woken the machine, which waits for a turn.
+        let has_woken = matches!(self.phase, Phase::H2(_));
+        has_woken || self.readable || self.has_due() || !self.is_open()
     }
 }

@@ -177,6 +177,8 @@ class Pool:
                 plain = await bridge(sock, route.tls.context, route.host)
                 # The bridge's transport owns the other one from here on.
                 sock = plain
+            if tls is not None:
+                progress.phase = f"during TLS handshake with {route.host}:{route.port}"
             return await self._start(route, sock, tls)
         finally:
             sock.close()
