@@ -9,6 +9,7 @@ from eyewall.base.log import app_log, gen_log
 from eyewall.hosting.asgi.lifespan import Lifespan
 from eyewall.hosting.asgi.request import ClientDisconnectedError, HTTPRequest
 from eyewall.hosting.asgi.scope import http_scope
+from eyewall.hosting.asgi.websocket import WebSocketConnection, is_handshake, websocket_scope
 from eyewall.loop.eager import start_task
 
 ASGIApplication = Callable[[Any, Any, Any], Awaitable[Any]]
@@ -87,14 +88,15 @@ class ASGIContainer:
             gen_log.error("503: %s", exc)
             exchange.respond(503, {"Content-Type": "text/plain; charset=UTF-8"}, b"")
             return
-        await self._answer(http_scope(exchange, lifespan.state), HTTPRequest(exchange))
+        await self._answer(*_connection(exchange, lifespan.state))
 
     def _serve(self, loop: asyncio.AbstractEventLoop, lifespan: Lifespan, exchange: Any) -> None:
-        request = HTTPRequest(exchange)
-        answer = self._answer(http_scope(exchange, lifespan.state), request)
+        answer = self._answer(*_connection(exchange, lifespan.state))
         self._keep(start_task(loop, answer))
 
-    async def _answer(self, scope: dict[str, Any], request: HTTPRequest) -> None:
+    async def _answer(
+        self, scope: dict[str, Any], request: HTTPRequest | WebSocketConnection
+    ) -> None:
         try:
             await self.application(scope, request.receive, request.send)
         except ClientDisconnectedError:
@@ -102,7 +104,17 @@ class ASGIContainer:
         except Exception as exc:  # noqa: BLE001 - the boundary of the program
             app_log.error("Uncaught exception in an ASGI program", exc_info=exc)
         else:
+            request.end()
             if not request.complete:
                 app_log.error("The ASGI program ended without a whole answer: %(method)s %(path)s",
                               scope)  # fmt: skip
         request.fail()
+
+
+def _connection(
+    exchange: Any, state: dict[str, Any]
+) -> tuple[dict[str, Any], HTTPRequest | WebSocketConnection]:
+    scope = http_scope(exchange, state)
+    if is_handshake(exchange):
+        return websocket_scope(exchange, scope), WebSocketConnection(exchange)
+    return scope, HTTPRequest(exchange)

@@ -243,6 +243,9 @@ class HTTPRequest:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
+    def end(self) -> None:
+        """The program has returned; what it left undone is seen by `complete`."""
+
     def fail(self) -> None:
         """Answer 500, or cut what was begun."""
         exchange = self._exchange

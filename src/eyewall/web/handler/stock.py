@@ -53,6 +53,9 @@ class RedirectHandler(RequestHandler):
 class FallbackHandler(RequestHandler):
     """Hands requests on to something else: an application, or a function of the request."""
 
+    # What gets the request reads its body.
+    _stream_request_body = True
+
     def initialize(self, fallback: Callable[[Any], object] | None = None, **_: Any) -> None:
         """Set what gets the requests."""
         if fallback is None:
