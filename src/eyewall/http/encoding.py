@@ -6,6 +6,7 @@ there. br needs `pip install eyewall[brotli]`, and zstd `pip install eyewall[zst
 """
 
 import zlib
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
@@ -31,8 +32,10 @@ _RAW: Final = -15
 # A gzip member takes at least 18 bytes and can be empty. Feeding many in one piece would copy
 # the rest for each of them.
 _SLICE: Final = 4096
+_PIECE: Final = 1 << 18
 # One block of zstd is at least 4 bytes long and gives at most 128 KiB (RFC 8878, section 3.1.1.2).
 _ZSTD_GAIN: Final = 32768
+_ZSTD_SLICE: Final = 512
 # RFC 9659: the largest window that a decoder of this content coding must take.
 _ZSTD_WINDOW: Final = 8 << 20
 
@@ -71,6 +74,10 @@ class Decoder(Protocol):
             BodyTooLargeError: All pieces together hold more than the decoder's limit.
             EncodingError: The piece is wrong.
         """
+        ...
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The same as `decompress`, in pieces that are small whatever `data` holds."""
         ...
 
     def finish(self) -> None:
@@ -260,12 +267,19 @@ class _Limited:
         self._max_bytes = max_bytes
         self._room = max_bytes
 
-    def _take(self, piece: bytes, pieces: list[bytes]) -> None:
+    def decompress(self, data: bytes) -> bytes:
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """As the coding has it."""
+        raise NotImplementedError
+
+    def _taken(self, piece: bytes) -> Iterator[bytes]:
         if piece:
             self._room -= len(piece)
             if self._room < 0:
                 raise BodyTooLargeError(f"the decoded body is over {self._max_bytes} bytes")
-            pieces.append(piece)
+            yield piece
 
 
 class _ZlibDecoder(_Limited):
@@ -279,18 +293,17 @@ class _ZlibDecoder(_Limited):
         self._stream: Any = None
         self._between = False
 
-    def decompress(self, data: bytes) -> bytes:
-        pieces: list[bytes] = []
+    def pieces(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
         try:
             for at in range(0, len(view), _SLICE):
-                self._feed(bytes(view[at : at + _SLICE]), pieces)
+                yield from self._feed(bytes(view[at : at + _SLICE]))
         except zlib.error as exc:
             raise EncodingError(f"the body is not in its coding: {exc}") from exc
-        return b"".join(pieces)
 
-    def _feed(self, data: bytes, pieces: list[bytes]) -> None:
-        while data:
+    def _feed(self, data: bytes) -> Iterator[bytes]:
+        is_full = False
+        while data or is_full:
             if self._stream is None:
                 if self._wbits is None:
                     # Half of the world takes "deflate" for the bare stream.
@@ -299,7 +312,11 @@ class _ZlibDecoder(_Limited):
                     raise EncodingError("there is something behind the end of the body")
                 self._stream = zlib.decompressobj(self._wbits)
             # One byte more than there is room for tells too much from just enough.
-            self._take(self._stream.decompress(data, self._room + 1), pieces)
+            limit = min(self._room + 1, _PIECE)
+            piece = self._stream.decompress(data, limit)
+            yield from self._taken(piece)
+            # All may have been taken in while not all has come out.
+            is_full = len(piece) == limit and not self._stream.eof
             if self._stream.eof:
                 data = self._stream.unused_data
                 self._stream = None
@@ -324,17 +341,18 @@ class _BrotliDecoder(_Limited):
         if not hasattr(self._stream, "can_accept_more_data"):
             raise ConfigurationError("decoding br within limits needs brotli 1.2 or newer")
 
-    def decompress(self, data: bytes) -> bytes:
-        pieces: list[bytes] = []
+    def pieces(self, data: bytes) -> Iterator[bytes]:
         try:
             while True:
                 if data and self._stream.is_finished():
                     raise EncodingError("there is something behind the end of the body")
-                piece = self._stream.process(data, output_buffer_limit=self._room + 1)
-                self._take(piece, pieces)
+                limit = min(self._room + 1, _PIECE)
+                piece = self._stream.process(data, output_buffer_limit=limit)
+                yield from self._taken(piece)
                 data = b""
-                if self._stream.can_accept_more_data():
-                    return b"".join(pieces)
+                # All may have been taken in while not all has come out.
+                if len(piece) < limit and self._stream.can_accept_more_data():
+                    return
         except self._error as exc:
             raise EncodingError(f"the body is not in its coding: {exc}") from exc
 
@@ -359,22 +377,20 @@ class _ZstdDecoder(_Limited):
             self._make = lambda: module.ZstdDecompressor(options=options)
         self._stream = self._make()
 
-    def decompress(self, data: bytes) -> bytes:
-        pieces: list[bytes] = []
+    def pieces(self, data: bytes) -> Iterator[bytes]:
         view = memoryview(data)
         try:
             while view:
                 # So much that what comes out has room; in steps, where there is hardly any.
-                step = min(max(self._room // _ZSTD_GAIN, 16), _SLICE)
+                step = min(max(self._room // _ZSTD_GAIN, 16), _ZSTD_SLICE)
                 piece, view = bytes(view[:step]), view[step:]
                 while piece:
                     if self._stream.eof:
                         self._stream = self._make()
-                    self._take(self._stream.decompress(piece), pieces)
+                    yield from self._taken(self._stream.decompress(piece))
                     piece = self._stream.unused_data if self._stream.eof else b""
         except self._error as exc:
             raise EncodingError(f"the body is not in its coding: {exc}") from exc
-        return b"".join(pieces)
 
     def finish(self) -> None:
         if not self._stream.eof:

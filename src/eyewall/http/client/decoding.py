@@ -6,8 +6,8 @@ from typing import Final
 from eyewall.http.client.errors import HTTPDecodeError, HTTPTooLargeError
 from eyewall.http.encoding import MAX_CODINGS, BodyTooLargeError, Decoder, EncodingError, decoder
 
-_SLICE: Final = 4096
-"""So little is decoded at a time, so that what comes out of a bomb is little too."""
+UNLIMITED: Final = 1 << 62
+"""For streams, which may be of any length; what comes out at a time is little nevertheless."""
 
 
 class Undoing:
@@ -43,12 +43,19 @@ class Undoing:
             yield data
             return
         self._fed = True
-        for at in range(0, len(data), _SLICE):
-            piece = data[at : at + _SLICE]
-            for one in self._decoders:
-                piece = self._through(one, piece)
-            if piece:
-                yield piece
+        try:
+            yield from self._through(data, 0)
+        except BodyTooLargeError as error:
+            raise HTTPTooLargeError(f"decompressed body too large: {error}") from error
+        except EncodingError as error:
+            raise HTTPDecodeError(str(error)) from error
+
+    def _through(self, data: bytes, number: int) -> Iterator[bytes]:
+        if number == len(self._decoders):
+            yield data
+            return
+        for piece in self._decoders[number].pieces(data):
+            yield from self._through(piece, number + 1)
 
     def finish(self) -> None:
         """There is no more.
@@ -59,14 +66,5 @@ class Undoing:
         try:
             for one in self._decoders if self._fed else ():
                 one.finish()
-        except EncodingError as error:
-            raise HTTPDecodeError(str(error)) from error
-
-    @staticmethod
-    def _through(one: Decoder, piece: bytes) -> bytes:
-        try:
-            return one.decompress(piece)
-        except BodyTooLargeError as error:
-            raise HTTPTooLargeError(f"decompressed body too large: {error}") from error
         except EncodingError as error:
             raise HTTPDecodeError(str(error)) from error

@@ -70,7 +70,9 @@ def _usual(
         agent = request.option("user_agent", defaults)
         check_value(agent)
         fields.append(("User-Agent", agent))
-    if "Accept-Encoding" not in headers and request.option("decompress_response", defaults):
+    # A part of what is encoded cannot be decoded.
+    plain = "Accept-Encoding" in headers or "Range" in headers
+    if not plain and request.option("decompress_response", defaults):
         fields.append(("Accept-Encoding", _CODINGS))
     if "Authorization" not in headers:
         value = _authorization(request, url, defaults)

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from eyewall.http.client.asked import Asked
 from eyewall.http.client.content import decode_json, decode_text
-from eyewall.http.client.decoding import Undoing
+from eyewall.http.client.decoding import UNLIMITED, Undoing
 from eyewall.http.client.engine import ClientResponse
 from eyewall.http.client.errors import (
     HTTPClientError,
@@ -247,7 +247,7 @@ class _Opening(Work):
             request.method != "HEAD" and head.status not in {204, 304}
         ):
             codings = head.header("content-encoding")
-        undoing = Undoing(codings, NO_LIMIT)
+        undoing = Undoing(codings, UNLIMITED)
         return StreamedResponse(head, exchange, request.url, undoing, idle_timeout_s)
 
 

@@ -21,6 +21,7 @@ from eyewall.http.client import (
     Session,
 )
 from eyewall.http.client.assemble import absolute
+from eyewall.http.encoding import encode
 from eyewall.web import RequestHandler
 from tests.unit.http.client.servers import answering, run, serving
 
@@ -429,5 +430,22 @@ def test_a_status_that_is_no_success_is_raised_on_demand():
                 with pytest.raises(HTTPClientError) as caught:
                     streamed.raise_for_status()
             assert caught.value.code == response.code == 404
+
+    run(main())
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, br"])
+def test_a_bomb_in_a_stream_comes_out_in_small_pieces(coding):
+    packed = b"\0" * 60_000_000
+    for name in coding.split(", "):
+        packed = encode(name, packed)
+
+    async def main():
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\n\r\n"
+        async with answering(head.encode() + packed) as url, Session(url) as session:
+            async with session.stream("GET", "/") as response:
+                sizes = [len(piece) async for piece in response]
+        assert sum(sizes) == 60_000_000
+        assert max(sizes) <= 20_000_000
 
     run(main())
