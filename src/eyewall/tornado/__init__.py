@@ -9,9 +9,7 @@ import importlib.util
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from eyewall.tornado.names import HOMES
-from eyewall.tornado.names import VERSION as version
-from eyewall.tornado.names import VERSION_INFO as version_info
+from eyewall.tornado.names import HOMES, VERSION, VERSION_INFO
 
 if TYPE_CHECKING:
     # Imported when they are used; type checkers may know them before.
@@ -44,6 +42,8 @@ if TYPE_CHECKING:
         testing,
         util,
         web,
+        websocket,
+        wsgi,
     )
 
 __all__ = [
@@ -74,10 +74,13 @@ __all__ = [
     "template",
     "testing",
     "util",
-    "version",
-    "version_info",
     "web",
+    "websocket",
+    "wsgi",
 ]
+
+version = VERSION
+version_info = VERSION_INFO
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -42,6 +42,6 @@ HOMES: Final[dict[str, str]] = {
     "util": "eyewall.base",
     "web": "eyewall.web",
     "websocket": "eyewall.realtime.websocket",
-    "wsgi": "eyewall.hosting",
+    "wsgi": "eyewall.hosting.wsgi",
 }
 """Each public module of Tornado, and the package that does its work."""

@@ -291,7 +291,8 @@ class Application(ReversibleRouter):
             return MountRoute(rule)
         if isinstance(target, type) and issubclass(target, RequestHandler):
             return ClassRoute(self, target, rule.target_kwargs)
-        if isinstance(target, Application | HTTPServerConnectionDelegate):
+        takes_exchanges = getattr(target, "serves_exchanges", False)
+        if takes_exchanges or isinstance(target, Application | HTTPServerConnectionDelegate):
             return ExchangeRoute(target)
         if callable(target) and not isinstance(target, type):
             route = FunctionRoute(self)

@@ -1,7 +1,8 @@
 """`HTTPServer` with the arguments that Tornado's has."""
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from eyewall.base.log import app_log, gen_log
@@ -10,7 +11,9 @@ from eyewall.http.engine import ProtocolError, StreamClosedError
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer as _HTTPServer
+from eyewall.tornado.legacy.changed_exchange import behind_proxies, with_scheme
 from eyewall.tornado.legacy.pieces import in_pieces
+from eyewall.tornado.legacy.raw_connection import RawConnection
 from eyewall.web.routing.router import Router
 
 # The engine has buffers of its own, and limits a body's slowness by its rate.
@@ -25,6 +28,10 @@ class HTTPServer(_HTTPServer):
             answers through `request.connection`.
         no_keep_alive: Close each connection after its first answer.
         chunk_size: Largest piece of a body that `data_received` gets, in bytes.
+        protocol: "http" or "https", where something in front speaks TLS and does not say so.
+        xheaders: Believe `X-Real-Ip`, `X-Forwarded-For`, `X-Scheme` and `X-Forwarded-Proto` of
+            everyone who connects.
+        trusted_downstream: Proxies that are left out of `X-Forwarded-For`.
         options: Those of `eyewall.http.server.HTTPServer`. Tornado's sizes of buffers are taken
             and have no effect.
     """
@@ -35,12 +42,21 @@ class HTTPServer(_HTTPServer):
         *,
         no_keep_alive: bool = False,
         chunk_size: int | None = None,
+        protocol: str | None = None,
+        xheaders: bool = False,
+        trusted_downstream: Iterable[str] | None = None,
         **options: Any,
     ) -> None:
         known = {name: value for name, value in options.items() if name not in _WITHOUT_MEANING}
         if no_keep_alive:
             known["limits"] = {**known.get("limits", {}), "keep_alive_requests": 1}
+        if isinstance(known.get("ssl_options"), dict):
+            _check_files(known["ssl_options"])
         target = serving(request_callback)
+        if protocol is not None:
+            target = with_scheme(target, protocol)
+        if xheaders:
+            target = behind_proxies(target, trusted_downstream or ())
         super().__init__(target if chunk_size is None else in_pieces(target, chunk_size), **known)
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
@@ -57,10 +73,18 @@ class HTTPServer(_HTTPServer):
         super().start()
 
 
+def _check_files(ssl_options: Mapping[str, Any]) -> None:
+    """Raise what Tornado raises for files that are not there."""
+    for name in (ssl_options["certfile"], ssl_options.get("keyfile"), ssl_options.get("ca_certs")):
+        if name is not None:
+            os.stat(name)
+
+
 def serving(target: Any) -> Callable[[Exchange], object]:
     """What a server is given for an application, a delegate, or a function of requests."""
-    if isinstance(target, Router | HTTPServerConnectionDelegate):
-        return target
+    takes_exchanges = getattr(target, "serves_exchanges", False)
+    if takes_exchanges or isinstance(target, Router | HTTPServerConnectionDelegate):
+        return target  # type: ignore[no-any-return]  # what was asked for above
     if not callable(target):
         raise TypeError(f"{target!r} is no application, connection delegate or function")
 
@@ -69,7 +93,9 @@ def serving(target: Any) -> Callable[[Exchange], object]:
             if isinstance(body, Exception):
                 _refuse(exchange, body)
             else:
-                _call(target, HTTPServerRequest(exchange, body))
+                request = HTTPServerRequest(exchange, body)
+                request.connection = RawConnection(exchange)
+                _call(target, request)
 
         try:
             body = exchange.read_all(arrived) if exchange.has_body else b""
