@@ -48,8 +48,6 @@ class IOLoop:
         """A face on `asyncio_loop`, or on a new one; with `make_current` it is the thread's."""
         if asyncio_loop is None:
             asyncio_loop = asyncio.new_event_loop()
-        elif asyncio_loop in _known:
-            raise RuntimeError("that loop has an IOLoop already; IOLoop.current() gives it")
         self.asyncio_loop = asyncio_loop
         self._readers: dict[int, tuple[Any, Callable[[Any, int], object]]] = {}
         with _lock:
