@@ -30,6 +30,7 @@ __all__ = [
     "StreamClosedError",
     "TLSConfig",
     "WebSocket",
+    "WebSocketCodec",
     "__version__",
     "escape_html",
     "escape_value",
@@ -374,7 +375,7 @@ class Exchange:
             max_message_bytes: A larger message, decompressed, ends the WebSocket with 1009.
             max_queue_bytes: A peer for whom more waits is cut.
             ping_interval_s: Time between pings; 0 sends none.
-            ping_timeout_s: How long a peer may be silent after one.
+            ping_timeout_s: How long a peer may be silent after one; 0 for any time.
             close_timeout_s: How long its close frame is waited for.
 
         Raises:
@@ -618,6 +619,58 @@ class WebSocket:
 
     def set_nodelay(self, value: bool) -> None:
         """Set TCP_NODELAY, which is on."""
+
+@final
+class WebSocketCodec:
+    """A client's side of a WebSocket, without a connection: bytes in, events out.
+
+    Args:
+        compression: What to offer; see `Exchange.upgrade_websocket`. None offers nothing.
+        max_message_bytes: A larger message, decompressed, is an error.
+
+    Raises:
+        ValueError: An unknown option.
+    """
+
+    def __new__(
+        cls, *, compression: Mapping[str, Any] | None = None, max_message_bytes: int = ...
+    ) -> Self: ...
+    def request(self, target: str, authority: str, headers: _Headers) -> bytes:
+        """The opening handshake.
+
+        Raises:
+            ValueError: Something cannot be sent.
+        """
+
+    def handshake(
+        self, data: bytes, *, eof: bool = False
+    ) -> tuple[int, str, list[tuple[str, str]], bytes] | None:
+        """Take some of the server's answer: status, reason, headers, content; None for more.
+
+        With status 101 the WebSocket is open; `receive(b"")` then takes what came behind.
+
+        Raises:
+            ProtocolError: It is no answer to this handshake.
+        """
+
+    def receive(self, data: bytes) -> list[tuple[str, Any]]:
+        """Take bytes of the open WebSocket; returns pairs of a kind and a value.
+
+        The kinds: "message" (`str` or `bytes`), "ping" and "pong" (bytes), "close" (code or
+        None, reason), "error" (the code to close with, why); nothing follows the last two.
+        """
+
+    def message(self, data: _Buffer | str, binary: bool | None = None) -> bytes:
+        """A message's frame; arguments and errors as for `WebSocket.send`."""
+
+    def ping(self, data: bytes) -> bytes:
+        """A ping's frame."""
+
+    def pong(self, data: bytes) -> bytes:
+        """A pong's frame."""
+
+    def close(self, code: int | None = None, reason: str = "") -> bytes:
+        """A close frame; errors as for `WebSocket.close`."""
 
 @final
 class Fanout:

@@ -16,6 +16,7 @@ mod reactor;
 mod server;
 mod tls;
 mod websocket;
+mod websocket_codec;
 
 use pyo3::prelude::*;
 
@@ -39,6 +40,8 @@ mod _engine {
     use super::tls::TLSConfig;
     #[pymodule_export]
     use super::websocket::WebSocket;
+    #[pymodule_export]
+    use super::websocket_codec::WebSocketCodec;
     use super::{Bound, PyModule, PyModuleMethods, PyResult, errors, server};
 
     #[pymodule_init]

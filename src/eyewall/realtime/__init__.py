@@ -1,9 +1,17 @@
 """Realtime: WebSockets."""
 
 from eyewall.realtime.websocket import (
+    WebSocketClientConnection,
     WebSocketClosedError,
     WebSocketError,
     WebSocketHandler,
+    websocket_connect,
 )
 
-__all__ = ["WebSocketClosedError", "WebSocketError", "WebSocketHandler"]
+__all__ = [
+    "WebSocketClientConnection",
+    "WebSocketClosedError",
+    "WebSocketError",
+    "WebSocketHandler",
+    "websocket_connect",
+]

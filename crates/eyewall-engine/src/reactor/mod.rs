@@ -47,6 +47,9 @@ pub(crate) use shared::{ConnId, Shared};
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
 
+/// A WebSocket's messages that are handled before others have their turn.
+const EVENTS_A_RUN: usize = 64;
+
 const LISTENER_BIT: usize = 1 << 63;
 /// Figures of a reactor since it was made.
 #[derive(Clone, Copy, Debug, Default)]
@@ -390,6 +393,7 @@ impl<H: Host> Reactor<H> {
         if id.client_index().is_some() {
             return self.run_client(id);
         }
+        let mut events = 0;
         loop {
             let step = {
                 let mut conns = self.conns.borrow_mut();
@@ -425,7 +429,13 @@ impl<H: Host> Reactor<H> {
                 }
                 continue;
             }
+            events += usize::from(matches!(step, Step::Socket(..)));
             self.perform(id, step);
+            if events == EVENTS_A_RUN {
+                self.enqueue(id);
+                self.flush_only(id);
+                break;
+            }
         }
     }
 

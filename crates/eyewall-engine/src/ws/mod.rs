@@ -378,7 +378,7 @@ impl<C> WebSocket<C> {
         }
         if self.is_open() && !self.config.ping_interval.is_zero() {
             self.encoder.control(out, Opcode::Ping, b"");
-            self.awaiting_pong = true;
+            self.awaiting_pong = !self.config.ping_timeout.is_zero();
         }
     }
 }

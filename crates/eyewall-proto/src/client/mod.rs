@@ -55,6 +55,8 @@ pub struct Codec {
     /// The request was HEAD: its response has no content.
     head_only: bool,
     connect: bool,
+    /// The request asked for another protocol.
+    upgrade: bool,
     interim: usize,
     keep_alive: bool,
 }
@@ -74,6 +76,7 @@ impl Codec {
             progress: head::Progress::default(),
             head_only: false,
             connect: false,
+            upgrade: false,
             interim: 0,
             keep_alive: true,
         }
@@ -85,7 +88,15 @@ impl Codec {
         self.progress = head::Progress::default();
         self.head_only = method == b"HEAD";
         self.connect = method == b"CONNECT";
+        self.upgrade = false;
         self.interim = 0;
+    }
+
+    /// A request was sent that asks for another protocol: 101 is its final response, and what
+    /// follows that is not this codec's.
+    pub fn expect_upgrade(&mut self, method: &[u8]) {
+        self.expect(method);
+        self.upgrade = true;
     }
 
     /// Whether a response is awaited or under way.
@@ -147,6 +158,11 @@ impl Codec {
         self.progress = head::Progress::default();
         if head.status < 200 {
             self.interim += 1;
+            if head.status == 101 && self.upgrade {
+                self.state = State::Idle;
+                self.keep_alive = false;
+                return Ok((length, Event::Head(head)));
+            }
             if head.status == 101 {
                 return Err(Error::bad(
                     "the server switched protocols without being asked",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha1::{Digest, Sha1};
 
+use super::frame::MaskSource;
 use crate::{RequestHead, Version};
 
 /// The only version of the protocol that is in use.
@@ -88,6 +89,14 @@ pub fn accept_key(key: &[u8]) -> String {
     hash.update(key);
     hash.update(GUID);
     base64(&hash.finalize())
+}
+
+/// A client's key: 16 bytes that differ each time.
+#[must_use]
+pub fn new_key() -> String {
+    let mut source = MaskSource::default();
+    let bytes: Vec<u8> = (0..4).flat_map(|_| source.next_mask()).collect();
+    base64(&bytes)
 }
 
 /// Base64 with padding (RFC 4648, section 4).

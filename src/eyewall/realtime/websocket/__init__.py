@@ -1,6 +1,13 @@
-"""WebSockets: the handler, and what it raises."""
+"""WebSockets: the handler, the client, and what they raise."""
 
+from eyewall.realtime.websocket.client import WebSocketClientConnection, websocket_connect
 from eyewall.realtime.websocket.errors import WebSocketClosedError, WebSocketError
 from eyewall.realtime.websocket.handler import WebSocketHandler
 
-__all__ = ["WebSocketClosedError", "WebSocketError", "WebSocketHandler"]
+__all__ = [
+    "WebSocketClientConnection",
+    "WebSocketClosedError",
+    "WebSocketError",
+    "WebSocketHandler",
+    "websocket_connect",
+]

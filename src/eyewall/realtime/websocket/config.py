@@ -10,13 +10,13 @@ DEFAULT_CLOSE_TIMEOUT: Final = 5.0
 def ping_times(interval: float | None, timeout: float | None) -> tuple[float, float]:
     """The time between pings and the longest silence after one, in seconds; 0 sends none.
 
-    Without a time-out it is the interval.
+    Without a time-out it is the interval; a time-out of 0 lets a client be silent for ever.
 
     Raises:
         ValueError: A negative number.
     """
     interval = interval or 0.0
-    timeout = timeout or interval
+    timeout = interval if timeout is None else timeout
     if interval < 0 or timeout < 0:
         raise ValueError("websocket_ping_interval and websocket_ping_timeout must not be negative")
     return float(interval), float(timeout)

@@ -154,7 +154,7 @@ class WebSocketHandler(RequestHandler):
     def ping_timeout(self) -> float | None:
         """Seconds that a client may be silent after a ping; `websocket_ping_timeout`.
 
-        By default it is the interval.
+        By default it is the interval; 0 lets a client be silent for ever.
         """
         timeout: float | None = self.settings.get("websocket_ping_timeout")
         return timeout
