@@ -104,11 +104,10 @@ impl Inner {
                 }
                 client::Event::Head(head) => self.refusal = Some(head),
                 client::Event::End(_) => return Ok(self.refusal.take()),
-                client::Event::Interim(_) => {}
                 client::Event::Data(_) if self.content.len() > REFUSAL_BYTES => {
                     return Ok(self.refusal.take());
                 }
-                client::Event::Data(_) => {}
+                client::Event::Interim(_) | client::Event::Data(_) => {}
                 client::Event::NeedMore if !eof => return Ok(None),
                 client::Event::NeedMore => {
                     return match self.refusal.take() {
