@@ -300,6 +300,49 @@ def test_a_drain_finishes_what_runs_and_closes_what_idles(run):
     run(main)
 
 
+def test_a_drain_still_answers_what_comes_on_idle_connections(run):
+    """Closing them at once lost the requests that crossed the end on the network."""
+
+    async def main():
+        live = Live(lambda exchange: exchange.respond(200, {}, b"still here"))
+        fresh, kept = await live.connect(), await live.connect()
+        kept.send(GET)
+        await kept.answer()
+        done = asyncio.Event()
+        live.server.drain(10, done.set)
+        for peer in (fresh, kept):
+            peer.send(GET)
+            answer = await peer.read_all()
+            assert answer.endswith(b"still here")
+            assert b"Connection: close" in answer
+        await asyncio.wait_for(done.wait(), 10)
+        for peer in (fresh, kept):
+            await peer.close()
+
+    run(main)
+
+
+def test_an_answer_that_began_before_a_drain_does_not_keep_its_connection(run):
+    async def main():
+        kept = []
+        live = Live(kept.append)
+        peer = await live.connect()
+        peer.send(GET)
+        while not kept:
+            await asyncio.sleep(0)
+        exchange = kept.pop()
+        exchange.start(200, {"Content-Length": "4"})
+        done = asyncio.Event()
+        live.server.drain(60, done.set)
+        exchange.write(b"done")
+        exchange.end()
+        assert (await peer.read_all()).endswith(b"done")
+        await asyncio.wait_for(done.wait(), 10)
+        await peer.close()
+
+    run(main)
+
+
 def test_a_drain_cuts_at_its_deadline(run):
     async def main():
         kept = []

@@ -38,6 +38,10 @@ pub(crate) use refuse::encode as encode_refusal;
 /// How long we wait for the peer's close after ours, so that it can read our last answer.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long an idle connection of a server that is being drained is kept: a request that crosses
+/// the end on the network would be lost. Longer than most round trips, shorter than anybody waits.
+const LAST_CALL: Duration = Duration::from_millis(300);
+
 /// What a lingering peer may still send before it is cut.
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
@@ -257,6 +261,10 @@ impl<C> Conn<C> {
                 Proto::Ws(ws) => ws.waits_for(),
             }
         };
+        let after = match waiting {
+            Waiting::NextRequest if self.server.draining.get() => after.min(LAST_CALL),
+            _ => after,
+        };
         if waiting != self.deadline.waiting() {
             if waiting == Waiting::Nothing {
                 self.deadline.clear();
@@ -329,6 +337,16 @@ impl<C> Conn<C> {
 
     pub(crate) fn socket(&self) -> std::os::fd::RawFd {
         self.transport.socket().raw()
+    }
+
+    /// The server is going away: a request that its peer has sent already is still answered.
+    pub(crate) fn last_call<H: Host<Callback = C>>(&mut self, shared: &Shared<H>) {
+        shared.timers.borrow_mut().set(
+            self.id,
+            &mut self.deadline,
+            Waiting::NextRequest,
+            LAST_CALL,
+        );
     }
 
     /// Nothing is going on, so a drain may close the connection.

@@ -158,7 +158,6 @@ impl<H: Host> Reactor<H> {
                 callback,
             });
         }
-        let mut idle = Vec::new();
         let mut told = Vec::new();
         for (_, conn) in self.conns.borrow_mut().iter_mut() {
             let Some(conn) = conn.as_deref_mut().filter(|conn| conn.server.key == key) else {
@@ -170,11 +169,8 @@ impl<H: Host> Reactor<H> {
             } else if conn.drain_ws(&self.shared) {
                 told.push(conn.id);
             } else if conn.is_idle() {
-                idle.push(conn.id);
+                conn.last_call(&self.shared);
             }
-        }
-        for id in idle {
-            self.close_conn(id, "the server is going away");
         }
         for id in told {
             self.mark_dirty(id);
