@@ -230,3 +230,26 @@ def test_interim_responses_and_trailers_come_through(certificates):
                 assert response.trailers == [("x-sum", "1")]
 
     run(main())
+
+
+def test_a_post_that_was_refused_is_sent_again(certificates):
+    ca, _, context = certificates
+
+    async def main():
+        refused = []
+
+        async def react(conn, event, writer):
+            if isinstance(event, h2.events.RequestReceived):
+                if event.stream_id == 3 and not refused:
+                    refused.append(1)
+                    conn.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+                else:
+                    answer(conn, event.stream_id)
+
+        async with answering(Far(react), ssl=context) as url, making() as client:
+            for _ in range(2):
+                response = await client.fetch(url, method="POST", body=b"x", ca_certs=ca)
+                assert response.body == b"ok"
+        assert refused == [1]
+
+    run(main())

@@ -39,9 +39,16 @@ class AsyncHTTPClient(Configurable):
         kind = cls.configured_class() if cls is cls.configurable_base() else cls
         client = shared.get(kind)
         if client is None:
+            cls._prune()
             client = shared[kind] = super().__new__(cls, defaults=defaults, **options)
         found: Self = client
         return found
+
+    @classmethod
+    def _prune(cls) -> None:
+        """Forget the clients of loops that are closed, which hold these loops."""
+        for loop in [loop for loop in cls._shared if loop.is_closed()]:
+            del cls._shared[loop]
 
     @classmethod
     def configurable_base(cls) -> type[Configurable]:

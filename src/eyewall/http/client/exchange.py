@@ -29,11 +29,19 @@ NO_LIMIT: Final = (1 << 64) - 1
 
 
 class Unsent(Exception):  # noqa: N818 - a signal, which no caller sees
-    """The server has not acted on the request, so that another connection may carry it."""
+    """The server has not acted on the request, so that another connection may carry it.
 
-    def __init__(self, failure: HTTPClientError) -> None:
+    Args:
+        failure: What the caller gets, if no other connection does.
+        is_certain: Whether that is sure, or only likely.
+        is_untouched: Nothing of the content was asked for.
+    """
+
+    def __init__(self, failure: HTTPClientError, *, is_certain: bool, is_untouched: bool) -> None:
         super().__init__(failure)
         self.failure = failure
+        self.is_certain = is_certain
+        self.is_untouched = is_untouched
 
 
 class Exchange:
@@ -92,7 +100,7 @@ class Exchange:
             )
         except StreamClosedError as error:
             self._over = True
-            raise Unsent(from_engine(error)) from None
+            raise Unsent(from_engine(error), is_certain=True, is_untouched=True) from None
         if producer is not None:
             self._uploading = self._loop.create_task(self._upload(producer))
         return await self._wait(self._waiter)
@@ -154,7 +162,9 @@ class Exchange:
             self._over = True
             failure = from_engine(result)
             if isinstance(result, RequestFailedError) and result.unprocessed:
-                raise Unsent(failure) from None
+                # HTTP/2 says so; HTTP/1.1 just ends (RFC 9113, section 8.7).
+                certain = self._link.multiplexed
+                raise Unsent(failure, is_certain=certain, is_untouched=False) from None
             raise failure from None
         response: ClientResponse = result
         return response

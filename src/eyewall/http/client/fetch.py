@@ -110,7 +110,7 @@ class Fetch(asyncio.Future[HTTPResponse]):
             if (
                 isinstance(result, RequestFailedError)
                 and result.unprocessed
-                and self.asked.request.method in REPEATABLE
+                and (link.multiplexed or self.asked.request.method in REPEATABLE)
             ):
                 self._go_on(None)
             else:

@@ -110,12 +110,15 @@ class Work:
                 return await self._ask(link)
             except Unsent as unsent:
                 # A server may close an idle connection at the moment that it is used again.
-                if not kept or self.asked.prepared.method not in REPEATABLE or self._has_upload():
+                if not kept or not self._is_repeatable(unsent):
                     raise unsent.failure from None
                 link = None
 
-    def _has_upload(self) -> bool:
-        return self.asked.request.body_producer is not None
+    def _is_repeatable(self, unsent: Unsent) -> bool:
+        asked = self.asked
+        if asked.request.body_producer is not None and not unsent.is_untouched:
+            return False
+        return unsent.is_certain or asked.prepared.method in REPEATABLE
 
     async def _connect(self) -> Link:
         asked = self.asked
