@@ -6,6 +6,7 @@ from eyewall.testing.client import TestClient
 from eyewall.testing.clock import FakeClock
 from eyewall.testing.expect_log import ExpectLog
 from eyewall.testing.gen_test import gen_test, get_async_test_timeout
+from eyewall.testing.played import PlayedHTTPClient
 from eyewall.testing.ports import bind_unused_port
 from eyewall.testing.response import StreamedResponse, TestResponse
 from eyewall.testing.runner import main
@@ -16,6 +17,7 @@ __all__ = [
     "AsyncTestCase",
     "ExpectLog",
     "FakeClock",
+    "PlayedHTTPClient",
     "StreamedResponse",
     "TestClient",
     "TestResponse",

@@ -1,9 +1,11 @@
 """The HTTP client."""
 
+from eyewall.http.client.circuit import CircuitBreaker, CircuitState
 from eyewall.http.client.client import AsyncHTTPClient
 from eyewall.http.client.cookies import Cookies
 from eyewall.http.client.errors import (
     HTTPCertificateError,
+    HTTPCircuitOpenError,
     HTTPClientError,
     HTTPConnectError,
     HTTPDecodeError,
@@ -18,6 +20,7 @@ from eyewall.http.client.errors import (
     HTTPTooLargeError,
 )
 from eyewall.http.client.events import ServerEvent
+from eyewall.http.client.gather import Gathered, gather_fetch
 from eyewall.http.client.request import HTTPRequest
 from eyewall.http.client.response import HTTPResponse
 from eyewall.http.client.retry import Retry
@@ -28,8 +31,12 @@ from eyewall.http.client.sync import HTTPClient
 
 __all__ = [
     "AsyncHTTPClient",
+    "CircuitBreaker",
+    "CircuitState",
     "Cookies",
+    "Gathered",
     "HTTPCertificateError",
+    "HTTPCircuitOpenError",
     "HTTPClient",
     "HTTPClientError",
     "HTTPConnectError",
@@ -50,4 +57,5 @@ __all__ = [
     "Session",
     "SimpleAsyncHTTPClient",
     "StreamedResponse",
+    "gather_fetch",
 ]

@@ -54,6 +54,10 @@ class HTTPStreamClosedError(_UnansweredError):
     """The connection broke, was closed, or carried what is no HTTP."""
 
 
+class HTTPCircuitOpenError(_UnansweredError):
+    """A circuit breaker leaves the server alone for now; nothing was sent."""
+
+
 class HTTPProtocolError(HTTPStreamClosedError):
     """The server's response breaks the protocol."""
 

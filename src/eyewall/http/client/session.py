@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from eyewall.http.client.assemble import Parts, absolute, assemble
+from eyewall.http.client.circuit import CircuitBreaker
 from eyewall.http.client.cookies import Cookies
 from eyewall.http.client.errors import HTTPClientError, HTTPRedirectError
 from eyewall.http.client.redirects import REDIRECTS, follow
@@ -44,6 +45,7 @@ class Session:
         max_redirects: How many redirects to follow; 0 for none.
         trust_env: Go through the proxies that the environment names.
         max_clients: Requests under way at once; streams do not count.
+        breaker: Makes a circuit breaker, of which each origin then has one.
         options: More options of `SimpleAsyncHTTPClient`.
 
     Raises:
@@ -68,6 +70,7 @@ class Session:
         max_redirects: int = 10,
         trust_env: bool = True,
         max_clients: int = 100,
+        breaker: Callable[[], CircuitBreaker] | None = None,
         **options: Any,
     ) -> None:
         if base_url:
@@ -80,6 +83,8 @@ class Session:
         self._auth = auth
         self._timeout_s = timeout_s
         self._netrc = _read_netrc(netrc_file)
+        self._make_breaker = breaker
+        self._breakers: dict[tuple[str, str, int], CircuitBreaker] = {}
         self._http = SimpleAsyncHTTPClient(
             force_instance=True, max_clients=max_clients, trust_env=trust_env, **options
         )
@@ -93,6 +98,10 @@ class Session:
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
+
+    def stats(self) -> dict[str, int]:
+        """Figures of the client; see `SimpleAsyncHTTPClient.stats`."""
+        return self._http.stats()
 
     async def request(self, method: str, url: str, **options: Any) -> HTTPResponse:
         """Ask, and return the response with all of its content.
@@ -218,7 +227,7 @@ class Session:
         while True:
             attempt += 1
             try:
-                response = await send(self._with_cookies(request))
+                response = await self._guarded(self._with_cookies(request), send)
             except HTTPClientError as error:
                 pause = self.retry.after_error(request.method, error, attempt)
                 if pause is None or not _is_repeatable(request):
@@ -230,6 +239,27 @@ class Session:
                     return response
                 _drop(response)
             await asyncio.sleep(pause)
+
+    async def _guarded(
+        self, request: HTTPRequest, send: Callable[[HTTPRequest], Awaitable[R]]
+    ) -> R:
+        if self._make_breaker is None:
+            return await send(request)
+        origin = parse_url(request.url).origin
+        breaker = self._breakers.get(origin)
+        if breaker is None:
+            breaker = self._breakers[origin] = self._make_breaker()
+        trying = breaker.enter()
+        try:
+            response = await send(request)
+        except HTTPClientError:
+            breaker.leave(is_failure=True, was_trying=trying)
+            raise
+        except BaseException:
+            breaker.forget(was_trying=trying)
+            raise
+        breaker.leave(is_failure=response.code >= 500, was_trying=trying)
+        return response
 
     def _with_cookies(self, request: HTTPRequest) -> HTTPRequest:
         kept = None if self.cookies is None else self.cookies.field(request.url)

@@ -75,6 +75,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.max_body_size = max_buffer_size if max_body_size is None else max_body_size
         self.queue = deque()
         self._running: set[Fetch] = set()
+        self._fetches = 0
         self.pool = Pool(
             NameCache(dns_ttl, resolver, hostname_mapping),
             max_idle=max_clients if max_idle is None else max_idle,
@@ -88,9 +89,19 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         super().close()
         self.pool.close()
 
+    def stats(self) -> dict[str, int]:
+        """Figures: `fetches` (in all), `running`, `queued` and `connections` (now)."""
+        return {
+            "fetches": self._fetches,
+            "running": len(self._running),
+            "queued": len(self.queue),
+            "connections": len(self.pool),
+        }
+
     def begin(self, request: HTTPRequest, raise_error: bool) -> asyncio.Future[HTTPResponse]:
         """Start a fetch, or put it in the queue."""
         fetch = Fetch(self, request, raise_error)
+        self._fetches += 1
         if len(self._running) < self.max_clients:
             self._running.add(fetch)
             fetch.begin()
