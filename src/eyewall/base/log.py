@@ -14,8 +14,10 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TextIO
 
+from eyewall.base.log_file import LogFile
 from eyewall.base.option_parser import OptionParser
 from eyewall.base.option_parser import options as program_options
+from eyewall.base.request_ids import RequestIdFilter
 
 access_log: Final = logging.getLogger("tornado.access")
 app_log: Final = logging.getLogger("tornado.application")
@@ -74,7 +76,9 @@ class LogFormatter(logging.Formatter):
         colour = self._colors.get(record.levelno, "")
         end = self._normal if colour else ""
         shown = logging.makeLogRecord({**vars(record), "color": colour, "end_color": end})
-        return super().formatMessage(shown)
+        text = super().formatMessage(shown)
+        request_id = getattr(record, "request_id", None)
+        return f"{text} [{request_id}]" if request_id else text
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text; a message that cannot be made is a line that says so."""
@@ -106,25 +110,33 @@ class JSONFormatter(logging.Formatter):
 
 
 def configure(
-    level: str = "info", *, form: str = "text", stream: TextIO | None = None, access: bool = True
+    level: str = "info",
+    *,
+    form: str = "text",
+    stream: TextIO | None = None,
+    file: str | None = None,
+    access: bool = True,
 ) -> None:
-    """Send all records to `stream`.
+    """Send all records to `stream`, or to a file.
 
     Args:
         level: Least level that is shown, by name.
         form: "text" or "json".
         stream: Where to; standard error by default.
+        file: Path of a file to append to instead; `reopen_log_files` opens it anew.
         access: Whether requests get their lines.
 
     Raises:
         ValueError: An unknown level or form.
+        StartupError: The file cannot be opened.
     """
     if form not in {"text", "json"}:
         raise ValueError(f'log format must be "text" or "json", not {form!r}')
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(
-        JSONFormatter() if form == "json" else LogFormatter(color=handler.stream.isatty())
-    )
+    handler: LogFile | logging.StreamHandler[TextIO]
+    handler = LogFile(file) if file else logging.StreamHandler(stream or sys.stderr)
+    coloured = not isinstance(handler, LogFile) and handler.stream.isatty()
+    handler.setFormatter(JSONFormatter() if form == "json" else LogFormatter(color=coloured))
+    handler.addFilter(RequestIdFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

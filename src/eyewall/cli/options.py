@@ -92,6 +92,24 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("access_log", bool, True, "write a line for each request"),
     Option("log_level", str, "info", "least level that is logged"),
     Option("log_format", str, "text", "text or json"),
+    Option("log_file", str, None, "file to log to; SIGUSR1 reopens it"),
+    Option("request_ids", bool, False, "give each request an id, which its log lines show"),
+    Option(
+        "blocked_after",
+        float,
+        0.5,
+        "seconds that one callback may block the loop before its stack is logged; 0: any time",
+        ("--slow-callback",),
+    ),
+    Option(
+        "health", bool, False, "answer /_eyewall/health and /_eyewall/ready beside the application"
+    ),
+    Option(
+        "drain_delay",
+        float,
+        0.0,
+        "seconds between not being ready any more and not accepting any more, at a stop",
+    ),
     Option(
         "forwarded_allow_ips",
         str,

@@ -1,6 +1,7 @@
 """Serve one application in this process, until a signal ends it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,11 +14,13 @@ from typing import Any, Final
 
 from eyewall.base.errors import StartupError
 from eyewall.base.log import configure, gen_log
+from eyewall.base.log_file import reopen_log_files
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
 from eyewall.http.server.server import HTTPServer
 from eyewall.http.server.tls import load_tls
+from eyewall.loop.guard import LoopGuard
 from eyewall.loop.policy import new_event_loop
 from eyewall.net.sockets import (
     activated_sockets,
@@ -25,6 +28,8 @@ from eyewall.net.sockets import (
     bind_unix_socket,
     inherited_socket,
 )
+from eyewall.ops.health import Health, HealthFront
+from eyewall.ops.identify import RequestIds
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,12 +43,14 @@ class Served:
         sockets: Where it listens.
         stop: Makes it drain and end.
         stopping: Set when it does.
+        health: What health checks are told.
     """
 
     server: HTTPServer
     sockets: Sequence[socket.socket]
     stop: Callable[[], None]
     stopping: asyncio.Event
+    health: Health
 
 
 Attach = Callable[[Served], AbstractAsyncContextManager[None]]
@@ -160,6 +167,7 @@ def serve(
     configure(
         settings["log_level"],
         form=settings["log_format"],
+        file=settings["log_file"],
         access=settings["access_log"],
     )
     loop = new_event_loop(settings["loop"])
@@ -189,7 +197,8 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
         app = hosted(app, settings["interface"])
         if beside.debug and isinstance(getattr(app, "settings", None), dict):
             app.settings.setdefault("serve_traceback", True)
-        server = _make_server(app, settings, tls)
+        health = Health()
+        server = _make_server(_fronted(app, settings, health), settings, tls)
         served = list(beside.sockets) or opened
         if (startup := getattr(app, "startup", None)) is not None:
             await startup()
@@ -197,13 +206,18 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
         stop, quick = asyncio.Event(), asyncio.Event()
         _listen_to_signals(server, settings, stop, quick)
         attach = beside.attach or _nothing
-        async with attach(Served(server, served, stop.set, stop)):
+        async with _guarded(settings), attach(Served(server, served, stop.set, stop, health)):
             if beside.on_ready is None:
                 scheme = "https" if tls is not None else "http"
                 banner(target, addresses(served, scheme))
             else:
                 beside.on_ready()
-            await _until_stopped(server, settings, beside.life_fd, stop, quick)
+            if beside.life_fd is not None:
+                asyncio.get_running_loop().add_reader(
+                    beside.life_fd, _orphaned, beside.life_fd, stop
+                )
+            await stop.wait()
+            await _leave(server, app, settings, health, quick)
     finally:
         close_sockets(opened)
 
@@ -248,30 +262,50 @@ def _listen_to_signals(
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, signalled)
+    loop.add_signal_handler(signal.SIGUSR1, reopen_log_files)
     if settings["certfile"]:
         loop.add_signal_handler(signal.SIGHUP, _reload_tls, server, settings)
 
 
-async def _until_stopped(
-    server: HTTPServer,
-    settings: Settings,
-    life_fd: int | None,
-    stop: asyncio.Event,
-    quick: asyncio.Event,
+def _orphaned(life_fd: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(life_fd)
+    stop.set()
+
+
+def _fronted(app: Any, settings: Settings, health: Health) -> Any:
+    """The application behind what is to see its requests first; itself where nothing is."""
+    if settings["request_ids"]:
+        app = RequestIds(app)
+    if settings["health"]:
+        app = HealthFront(app, health)
+    return app
+
+
+@asynccontextmanager
+async def _guarded(settings: Settings) -> AsyncIterator[None]:
+    if not settings["blocked_after"]:
+        yield
+        return
+    guard = LoopGuard(settings["blocked_after"])
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.stop()
+
+
+async def _leave(
+    server: HTTPServer, app: Any, settings: Settings, health: Health, quick: asyncio.Event
 ) -> None:
-    loop = asyncio.get_running_loop()
-
-    def orphaned() -> None:
-        loop.remove_reader(life_fd or 0)
-        stop.set()
-
-    if life_fd is not None:
-        loop.add_reader(life_fd, orphaned)
-    await stop.wait()
+    """Stop being ready, then accepting, then serving; `quick` cuts it short."""
+    health.is_draining = True
+    if settings["drain_delay"]:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(quick.wait(), settings["drain_delay"])
     running = server.stats()["exchanges"]
     if running:
         gen_log.info("Stopping: %d requests are still running", running)
-    drain = asyncio.ensure_future(_drain(server, settings["timeout_graceful_shutdown"]))
+    drain = asyncio.ensure_future(_drain(server, app, settings["timeout_graceful_shutdown"]))
     hurry = asyncio.ensure_future(quick.wait())
     await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
     for waiting in (drain, hurry):
@@ -280,12 +314,12 @@ async def _until_stopped(
     gen_log.info("Stopped")
 
 
-async def _drain(server: HTTPServer, deadline_s: float) -> None:
+async def _drain(server: HTTPServer, app: Any, deadline_s: float) -> None:
     """Let requests finish, then the work that they have left behind."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
     await server.drain(deadline_s)
-    drain = getattr(server.app, "drain", None)
+    drain = getattr(app, "drain", None)
     if drain is not None:
         await drain(max(0.0, end - loop.time()))
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.base.log import configure, gen_log
+from eyewall.base.log_file import reopen_log_files
 from eyewall.cli.control import control_path, control_server
 from eyewall.cli.options import Settings
 from eyewall.cli.serve import (
@@ -28,6 +29,7 @@ from eyewall.cli.serve import (
 )
 from eyewall.ops.commands import Commands
 from eyewall.ops.gate import Gate
+from eyewall.ops.health import HEALTH_PATHS
 from eyewall.ops.listeners import Listeners
 from eyewall.ops.messages import LONGEST_LINE, Peer, PeerError
 from eyewall.ops.notify import Notifier
@@ -58,7 +60,12 @@ def supervise(target: str | None, settings: Settings) -> int:
     Raises:
         StartupError: There is nothing to listen on, or the certificates cannot be used.
     """
-    configure(settings["log_level"], form=settings["log_format"], access=settings["access_log"])
+    configure(
+        settings["log_level"],
+        form=settings["log_format"],
+        file=settings["log_file"],
+        access=settings["access_log"],
+    )
     make_tls(settings)
     told = os.environ.pop(UPGRADE, None)
     before: dict[str, Any] | None = None if told is None else json.loads(told)
@@ -78,6 +85,7 @@ def supervise(target: str | None, settings: Settings) -> int:
         max_requests=settings["max_requests"],
         max_requests_jitter=settings["max_requests_jitter"],
         max_memory_mib=settings["max_memory"],
+        drain_delay_s=settings["drain_delay"],
     )
     try:
         return asyncio.run(_supervise(target, settings, listeners, policy, before))
@@ -140,6 +148,7 @@ class _Control:
         self._resuming: asyncio.TimerHandle | None = None
         self.signals: dict[signal.Signals, Callable[[], Any]] = {
             signal.SIGHUP: supervisor.reload,
+            signal.SIGUSR1: self._reopen_logs,
             signal.SIGUSR2: self._upgrade_checked,
             signal.SIGTTIN: lambda: supervisor.scale(policy.count + 1),
             signal.SIGTTOU: lambda: supervisor.scale(policy.count - 1),
@@ -237,6 +246,10 @@ class _Control:
         answers = await self._supervisor.ask_all("resume")
         return {"released": sum(a.get("released", 0) for a in answers.values() if not _is_error(a))}
 
+    async def _reopen_logs(self) -> None:
+        reopen_log_files()
+        self._supervisor.signal_all(signal.SIGUSR1)
+
     async def _upgrade_checked(self) -> dict[str, Any]:
         """Become the program that is installed now, with the same sockets and workers.
 
@@ -280,7 +293,8 @@ def serve_alone(target: str | None, settings: Settings, *, debug: bool) -> None:
 
     @contextlib.asynccontextmanager
     async def attach(served: Served) -> AsyncIterator[None]:
-        commands = Commands(served.server, Gate(served.server))
+        gate = served.health.gate = Gate(served.server, HEALTH_PATHS)
+        commands = Commands(served.server, gate)
 
         async def handle(verb: str, message: Mapping[str, Any]) -> Any:
             if verb == "stop":
@@ -329,10 +343,15 @@ def worker() -> None:
 
     @contextlib.asynccontextmanager
     async def attach(served: Served) -> AsyncIterator[None]:
-        gate = Gate(served.server)
+        gate = served.health.gate = Gate(served.server, HEALTH_PATHS)
         commands = Commands(served.server, gate)
         reader, writer = await asyncio.open_connection(sock=channel, limit=LONGEST_LINE)
-        peer = Peer(reader, writer, commands.handle)
+
+        def hear(name: str, _message: Mapping[str, Any]) -> None:
+            if name == "leaving":
+                served.health.is_draining = True
+
+        peer = Peer(reader, writer, commands.handle, hear)
         if (order := told.get("suspended")) is not None:
             gate.close(order.get("route"), order.get("for_s"))
         peer.say("ready", figures=commands.figures())
@@ -349,7 +368,8 @@ def worker() -> None:
 
     serve(
         told["target"],
-        Settings(told["values"], {}),
+        # The supervisor has waited for the delay, and a reload has none.
+        Settings({**told["values"], "drain_delay": 0.0}, {}),
         sockets=[socket.socket(fileno=fd) for fd in told["fds"]],
         on_ready=lambda: None,
         attach=attach,

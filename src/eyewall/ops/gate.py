@@ -77,6 +77,14 @@ class Gate:
         """Whether requests are held."""
         return self._closed_at is not None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether requests are held, and no more can be."""
+        if self._closed_at is None or self._pattern is not None:
+            return False
+        limits = self._limits
+        return len(self._held) >= limits.requests or self._bytes + 1024 > limits.bytes
+
     def report(self) -> dict[str, Any]:
         """What `eyewall ctl status` shows of it."""
         if self._closed_at is None:

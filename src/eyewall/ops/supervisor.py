@@ -51,6 +51,7 @@ class Policy:
         max_memory_mib: Resident MiB above which it is replaced; 0 for never.
         first_pause_s: Seconds before one that died early is started again; they double with each
             such death in a row, up to 30.
+        drain_delay_s: Seconds, at a stop, between not being ready any more and not accepting.
     """
 
     count: int
@@ -61,6 +62,7 @@ class Policy:
     max_requests_jitter: int = 0
     max_memory_mib: int = 0
     first_pause_s: float = 0.1
+    drain_delay_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -185,8 +187,14 @@ class Supervisor:
             self._stopping = True
             self._notifier.send(STOPPING=1)
             gen_log.info("Stopping %d workers", len(self._workers))
-            self._end(0)
+            if self.policy.drain_delay_s:
+                self.tell_all("leaving")
+                loop = asyncio.get_running_loop()
+                loop.call_later(self.policy.drain_delay_s, self._end, 0)
+            else:
+                self._end(0)
             return
+        self._end(0)
         for worker in self._workers.values():
             worker.signal(signal.SIGTERM)
 
@@ -465,6 +473,18 @@ class Supervisor:
 
         answers = await asyncio.gather(*(ask(worker) for worker in asked))
         return {str(worker.pid): answer for worker, answer in zip(asked, answers, strict=True)}
+
+    def tell_all(self, name: str) -> None:
+        """Say a word to all workers."""
+        for worker in self._workers.values():
+            if worker.peer is not None:
+                worker.peer.say(name)
+
+    def signal_all(self, number: int) -> None:
+        """Send all workers that serve a signal."""
+        for worker in self._workers.values():
+            if worker.state is not State.STARTING:
+                worker.signal(number)
 
     def state(self) -> dict[str, Any]:
         """What the next supervisor of the same process must know to go on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import msgspec
 
 from eyewall.base.log import app_log, gen_log
+from eyewall.base.request_ids import in_request
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError
 from eyewall.http.request import HTTPServerRequest
@@ -136,7 +137,7 @@ class FunctionRoute:
                 self._fail(exchange, began, HTTPError(body.status))
 
         try:
-            body = exchange.read_all(arrived)
+            body = exchange.read_all(in_request(arrived))
         except ProtocolError as exc:
             return self._fail(exchange, began, HTTPError(exc.status))
         if body is not None:

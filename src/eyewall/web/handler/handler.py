@@ -1,12 +1,12 @@
 """`RequestHandler`: the class that users subclass."""
 
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from eyewall.base.lazy import lazy
 from eyewall.base.log import app_log, gen_log
+from eyewall.base.request_ids import choose_request_id, request_id_var
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
 from eyewall.web.errors import HTTPError, reason_phrase
@@ -107,11 +107,12 @@ class RequestHandler(Rendering):
 
     @lazy
     def request_id(self) -> str:
-        """What the log calls this request: the header `X-Request-Id`, or a new name."""
-        sent = self.exchange.header("X-Request-Id") or ""
-        if 0 < len(sent) <= 128 and sent.isascii() and sent.isprintable():
-            return sent
-        return secrets.token_hex(8)
+        """What the log calls this request: `X-Request-ID`, the trace's id, or a new name."""
+        current = request_id_var.get()
+        if current is not None:
+            return current
+        header = self.exchange.header
+        return choose_request_id(header("X-Request-ID"), header("traceparent"))
 
     def spawn(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Start work that goes on when the request has been answered.

@@ -15,6 +15,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from eyewall.base.log import app_log, gen_log
+from eyewall.base.request_ids import in_request
 from eyewall.http.body import read_piece
 from eyewall.http.exchange import Exchange
 from eyewall.http.forms import FormError
@@ -178,7 +179,7 @@ class ClassRoute:
             self._start_verb(handler, verb)
 
         try:
-            body = exchange.read_all(arrived)
+            body = exchange.read_all(in_request(arrived))
         except ProtocolError as exc:
             body_failed(handler, exc)
             return
