@@ -286,12 +286,12 @@ def test_a_request_that_goes_on_ends_a_suspension_that_waits_for_it(folder, run)
     with run(workers=1, stdout=subprocess.PIPE) as server:
         url = server.url()
         with ThreadPoolExecutor(1) as pool:
-            running = pool.submit(get, f"{url}/slow")
+            running = pool.submit(get, f"{url}/wait")
             assert server.popen.stdout.readline() == "running\n"
             done = ctl(folder, "suspend", "--wait", "50ms", check=False)
             assert done.returncode == 1
             assert "1 requests still ran after 0.05 s; traffic goes on" in done.stderr
-            assert running.result() == "slow"
+            assert running.result() == "waited"
         assert ctl(folder, "status")["suspended"] is False
 
 
