@@ -50,6 +50,10 @@ class HTTPTimeoutError(_UnansweredError):
     """The request, connecting, or the wait for a place took too long."""
 
 
+class HTTPReadTimeoutError(HTTPTimeoutError):
+    """The server was connected to, and has not begun to answer in time."""
+
+
 class HTTPStreamClosedError(_UnansweredError):
     """The connection broke, was closed, or carried what is no HTTP."""
 

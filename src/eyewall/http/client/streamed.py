@@ -1,7 +1,8 @@
 """Responses whose content is read while it comes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import copy
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element
 
@@ -11,6 +12,7 @@ from eyewall.http.client.decoding import UNLIMITED, Undoing
 from eyewall.http.client.engine import ClientResponse
 from eyewall.http.client.errors import (
     HTTPClientError,
+    HTTPReadTimeoutError,
     HTTPRedirectError,
     HTTPStreamClosedError,
     HTTPTimeoutError,
@@ -20,7 +22,7 @@ from eyewall.http.client.events import EventReader, ServerEvent
 from eyewall.http.client.exchange import NO_LIMIT, Exchange
 from eyewall.http.client.lines import LineSplitter
 from eyewall.http.client.perform import Work
-from eyewall.http.client.request import HTTPRequest
+from eyewall.http.client.request import BodyProducer, HTTPRequest
 from eyewall.http.client.xml_reader import XMLReader
 from eyewall.http.headers import HTTPHeaders
 
@@ -204,19 +206,37 @@ class StreamedResponse:
 
 
 class _Opening(Work):
-    """The steps until the head of the last response is there."""
+    """The steps until the head of the last response is there.
 
-    def __init__(self, asked: Asked) -> None:
+    Args:
+        asked: What is asked.
+        head_s: Seconds for the server to answer once the request is sent; None for any time.
+    """
+
+    def __init__(self, asked: Asked, head_s: float | None) -> None:
         super().__init__(asked)
+        self._head_s = head_s
+        self._limit = asyncio.timeout(None)
         self.exchange: Exchange | None = None
         self.head: ClientResponse | None = None
 
     async def deal(self, exchange: Exchange) -> tuple[ClientResponse, bytes]:
         """Leave the content of the last response to who asked."""
-        head = await self.send(exchange, streamed=True, timeout_s=0.0, max_body=NO_LIMIT)
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                if self.asked.request.body_producer is None:
+                    self.sent()
+                head = await self.send(exchange, streamed=True, timeout_s=0.0, max_body=NO_LIMIT)
+        except TimeoutError as error:
+            raise HTTPReadTimeoutError("the server has not answered in time") from error
         if self.is_last(head):
             self.exchange, self.head = exchange, head
         return head, b""
+
+    def sent(self) -> None:
+        """The request is sent: the server's time begins."""
+        if self._head_s is not None:
+            self._limit.reschedule(self.asked.loop.time() + self._head_s)
 
     def done_with(self, exchange: Exchange) -> None:
         """Keep the last one."""
@@ -252,7 +272,10 @@ class _Opening(Work):
 
 
 async def open_stream(
-    client: "SimpleAsyncHTTPClient", request: HTTPRequest, idle_timeout_s: float | None
+    client: "SimpleAsyncHTTPClient",
+    request: HTTPRequest,
+    idle_timeout_s: float | None,
+    head_timeout_s: float | None = None,
 ) -> StreamedResponse:
     """Ask, and return when the head of the response is there.
 
@@ -260,13 +283,18 @@ async def open_stream(
         client: The client.
         request: What to ask. Its `request_timeout` is for the head; 0 for no limit.
         idle_timeout_s: Seconds that the server may be silent then; None for any time.
+        head_timeout_s: Seconds for the head once the request is sent; None for any time.
 
     Raises:
+        HTTPReadTimeoutError: `head_timeout_s` were not enough.
         HTTPClientError: No response came.
         ValueError: The request cannot be sent.
     """
     asked = Asked(client, request, request.option("request_timeout", client.defaults))
-    opening = _Opening(asked)
+    opening = _Opening(asked, head_timeout_s)
+    if head_timeout_s is not None and request.body_producer is not None:
+        asked.request = copy.copy(request)
+        asked.request.body_producer = _telling(request.body_producer, opening.sent)
     try:
         async with asyncio.timeout_at(asked.deadline):
             await opening.run(None)
@@ -277,3 +305,15 @@ async def open_stream(
     except BaseException:
         opening.give_up()
         raise
+
+
+def _telling(producer: BodyProducer, sent: Callable[[], None]) -> BodyProducer:
+    """The same producer; it says when it is at its end."""
+
+    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
+        result = producer(write)
+        if result is not None:
+            await result
+        sent()
+
+    return produce
