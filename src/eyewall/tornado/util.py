@@ -26,6 +26,7 @@ from eyewall.base.objects import (
     timedelta_to_seconds,
     unicode_type,
 )
+from eyewall.tornado.legacy.deflate import masked as _websocket_mask_python
 
 __all__ = [
     "ArgReplacer",
@@ -33,6 +34,7 @@ __all__ = [
     "GzipDecompressor",
     "ObjectDict",
     "TimeoutError",
+    "_websocket_mask_python",
     "basestring_type",
     "bytes_type",
     "errno_from_exception",

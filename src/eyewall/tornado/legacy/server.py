@@ -12,6 +12,7 @@ from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server.server import HTTPServer as _HTTPServer
 from eyewall.tornado.legacy.changed_exchange import behind_proxies, with_scheme
+from eyewall.tornado.legacy.notices import TornadoNoticeLog
 from eyewall.tornado.legacy.pieces import in_pieces
 from eyewall.tornado.legacy.raw_connection import RawConnection
 from eyewall.web.routing.router import Router
@@ -58,6 +59,7 @@ class HTTPServer(_HTTPServer):
         if xheaders:
             target = behind_proxies(target, trusted_downstream or ())
         super().__init__(target if chunk_size is None else in_pieces(target, chunk_size), **known)
+        self._options["on_notice"] = TornadoNoticeLog()
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
         """Serve what was bound, in this process; see `eyewall run --workers` for more of them.
