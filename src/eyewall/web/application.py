@@ -402,6 +402,9 @@ class Application(ReversibleRouter):
         server.listen(port, address)
         return server
 
+    async def startup(self) -> None:
+        """Override it to make ready what handlers need; servers await it before the first request."""
+
     async def drain(self, deadline_s: float = 30.0) -> None:
         """Wait for background work, at most `deadline_s` seconds; servers call it at the end."""
         await self.background.drain(deadline_s)
