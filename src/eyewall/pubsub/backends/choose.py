@@ -5,6 +5,7 @@ from typing import Final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.pubsub.backends.base import Backplane
+from eyewall.pubsub.backends.local import LocalBackplane
 from eyewall.pubsub.backends.memory import MemoryBackplane
 
 HUB_VARIABLE: Final = "EYEWALL_HUB"
@@ -25,6 +26,8 @@ def choose(url: str | None) -> Backplane:
     scheme, _, rest = url.partition(":")
     if scheme == "memory":
         return MemoryBackplane()
+    if scheme == "local" and rest:
+        return LocalBackplane(rest)
     raise ConfigurationError(
         f"{url!r} is no backplane; use memory:, local:PATH, sqlite:///PATH, redis://HOST or nats://HOST"
         f"{rest and ''}"
