@@ -7,6 +7,9 @@ from eyewall.base.errors import ConfigurationError
 from eyewall.pubsub.backends.base import Backplane
 from eyewall.pubsub.backends.local import LocalBackplane
 from eyewall.pubsub.backends.memory import MemoryBackplane
+from eyewall.pubsub.backends.nats import NatsBackplane
+from eyewall.pubsub.backends.redis import RedisBackplane
+from eyewall.pubsub.backends.sqlite import SqliteBackplane
 
 HUB_VARIABLE: Final = "EYEWALL_HUB"
 """The environment variable that names the backplane of programs that name none."""
@@ -28,7 +31,12 @@ def choose(url: str | None) -> Backplane:
         return MemoryBackplane()
     if scheme == "local" and rest:
         return LocalBackplane(rest)
+    if scheme == "sqlite" and rest.startswith("///"):
+        return SqliteBackplane(rest[2:])
+    if scheme in {"redis", "rediss", "unix"}:
+        return RedisBackplane(url)
+    if scheme in {"nats", "tls"}:
+        return NatsBackplane(url)
     raise ConfigurationError(
         f"{url!r} is no backplane; use memory:, local:PATH, sqlite:///PATH, redis://HOST or nats://HOST"
-        f"{rest and ''}"
     )

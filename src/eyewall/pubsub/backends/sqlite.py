@@ -10,10 +10,11 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar, final
+from typing import Final, TypeVar, final
 
 from eyewall.base.log import gen_log
 from eyewall.pubsub.backends.base import Backplane, Outgoing, Sink
+from eyewall.pubsub.backends.pump import Item, Pump
 from eyewall.pubsub.backends.sqlite_log import SqliteLog
 from eyewall.pubsub.errors import BackplaneError
 from eyewall.pubsub.message import Page, Position
@@ -40,8 +41,8 @@ class SqliteBackplane(Backplane):
         self._log: SqliteLog | None = None
         self._sink: Sink | None = None
         self._position = Position("", 0)
-        self._outbox: list[tuple[Outgoing, asyncio.Future[Position]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._pump = Pump(self._write)
+        self._unheard = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="hub-sqlite")
 
@@ -55,11 +56,7 @@ class SqliteBackplane(Backplane):
 
     def publish(self, message: Outgoing) -> Awaitable[Position]:
         """Add a message; those of one turn of the loop are added together."""
-        kept: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        self._outbox.append((message, kept))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.ensure_future(self._write())
-        return kept
+        return self._pump.put(message)
 
     async def read(self, patterns: Sequence[str], after: int, limit: int) -> Page:
         """What is kept after a number."""
@@ -69,8 +66,7 @@ class SqliteBackplane(Backplane):
     async def close(self) -> None:
         """Close the database; what was published is written first."""
         self._sink = None
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
+        await self._pump.close()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
@@ -96,34 +92,24 @@ class SqliteBackplane(Backplane):
             raise BackplaneError("the hub has not been started")
         return self._log
 
-    async def _write(self) -> None:
-        log = self._opened()
-        while self._outbox:
-            batch = self._outbox[:_MOST_AT_ONCE]
-            del self._outbox[:_MOST_AT_ONCE]
-            messages = [message for message, _ in batch]
-            try:
-                positions = await self._in_thread(
-                    lambda messages=messages: log.append(messages, now=time.time())
-                )
-            except BackplaneError as exc:
-                for _, kept in batch:
-                    if not kept.done():
-                        kept.set_exception(exc)
-                        # Not everybody awaits what was published.
-                        kept.exception()
-                continue
-            for (_, kept), position in zip(batch, positions, strict=True):
-                if not kept.done():
-                    kept.set_result(position)
-            await self._tell()
+    async def _write(self, items: Sequence[Item]) -> Sequence[Position]:
+        log, messages = self._opened(), [item.message for item in items]
+        positions = await self._in_thread(lambda: log.append(messages, now=time.time()))
+        self._unheard.set()
+        return positions
 
     async def _look(self) -> None:
         log = self._opened()
         while True:
-            await asyncio.sleep(self._look_s)
             try:
-                if await self._in_thread(log.has_changed):
+                async with asyncio.timeout(self._look_s):
+                    await self._unheard.wait()
+            except TimeoutError:
+                pass
+            mine = self._unheard.is_set()
+            self._unheard.clear()
+            try:
+                if mine or await self._in_thread(log.has_changed):
                     await self._tell()
             except BackplaneError as exc:
                 gen_log.warning("%s", exc)
@@ -131,25 +117,20 @@ class SqliteBackplane(Backplane):
 
     async def _tell(self) -> None:
         """Tell the sink what it has not heard yet."""
-        log = self._opened()
-        while self._sink is not None:
-            after = self._position
-            newest, records = await self._in_thread(lambda: log.since(after.seq, _MOST_AT_ONCE))
-            if after is not self._position:
-                # The writer and the looking one met; the other has told this.
-                continue
-            if newest.epoch != after.epoch or newest.seq < after.seq:
-                self._position = newest
-                self._heard(lambda sink: sink.moved(newest))
-            elif records and records[0].seq != after.seq + 1:
-                self._position = Position(after.epoch, records[0].seq - 1)
-                self._heard(lambda sink: sink.moved(self._position))
-            elif records:
-                self._position = Position(after.epoch, records[-1].seq)
-                self._heard(lambda sink: sink.added(records))
-            if self._position.seq >= newest.seq:
-                return
+        while self._sink is not None and not await self._tell_some(self._sink):
+            pass
 
-    def _heard(self, tell: Callable[[Sink], Any]) -> None:
-        if self._sink is not None:
-            tell(self._sink)
+    async def _tell_some(self, sink: Sink) -> bool:
+        """Tell some of it; whether that was all."""
+        log, here = self._opened(), self._position
+        newest, records = await self._in_thread(lambda: log.since(here.seq, _MOST_AT_ONCE))
+        if newest.epoch != here.epoch or newest.seq < here.seq:
+            self._position = newest
+            sink.moved(newest)
+        elif records and records[0].seq != here.seq + 1:
+            self._position = Position(here.epoch, records[0].seq - 1)
+            sink.moved(self._position)
+        elif records:
+            self._position = Position(here.epoch, records[-1].seq)
+            sink.added(records)
+        return self._position.seq >= newest.seq

@@ -70,10 +70,10 @@ class SqliteLog:
 
     def has_changed(self) -> bool:
         """Whether another process has written since the last call."""
+        version: int
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
-        changed = version != self._version
-        self._version = version
-        return changed
+        before, self._version = self._version, version
+        return version != before
 
     def append(self, messages: Sequence[Outgoing], *, now: float) -> list[Position]:
         """Add messages in one transaction."""
