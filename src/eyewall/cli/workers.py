@@ -31,6 +31,7 @@ from eyewall.ops.commands import Commands
 from eyewall.ops.gate import Gate
 from eyewall.ops.health import HEALTH_PATHS
 from eyewall.ops.listeners import Listeners
+from eyewall.ops.local_hub import local_hub
 from eyewall.ops.messages import LONGEST_LINE, Peer, PeerError
 from eyewall.ops.notify import Notifier
 from eyewall.ops.supervisor import Policy, Supervisor
@@ -134,7 +135,9 @@ async def _supervise(
         supervisor.generation = before["generation"]
         supervisor.told = before["told"]
         adopted = await supervisor.adopt(before["workers"])
-    async with control_server(control_path(settings, listeners.first), control.handle):
+    where = control_path(settings, listeners.first)
+    hub = local_hub(goes_on=before is not None)
+    async with hub, control_server(where, control.handle):
         return await supervisor.run(adopted)
 
 

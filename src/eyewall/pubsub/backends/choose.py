@@ -13,19 +13,24 @@ from eyewall.pubsub.backends.sqlite import SqliteBackplane
 
 HUB_VARIABLE: Final = "EYEWALL_HUB"
 """The environment variable that names the backplane of programs that name none."""
+SOCKET_VARIABLE: Final = "EYEWALL_HUB_SOCKET"
+"""The environment variable in which the supervisor tells its workers where its hub is."""
 
 
 def choose(url: str | None) -> Backplane:
     """Make the backplane that a URL means.
 
     Args:
-        url: The URL; None means what the environment variable EYEWALL_HUB says, and memory
-            when there is none.
+        url: The URL; None means what the environment variable EYEWALL_HUB says; without it, the
+            supervisor's hub in one of several workers, and memory otherwise.
 
     Raises:
         ConfigurationError: A URL that is not understood, or a library that is missing.
     """
-    url = url or os.environ.get(HUB_VARIABLE) or "memory:"
+    url = url or os.environ.get(HUB_VARIABLE)
+    if not url:
+        path = os.environ.get(SOCKET_VARIABLE)
+        url = f"local:{path}" if path else "memory:"
     scheme, _, rest = url.partition(":")
     if scheme == "memory":
         return MemoryBackplane()

@@ -102,6 +102,7 @@ class NatsBackplane(Backplane):
     ) -> None:
         try:
             import nats  # noqa: PLC0415 - an optional dependency
+            from nats import errors  # noqa: PLC0415
             from nats.js import api  # noqa: PLC0415
         except ImportError:
             raise ConfigurationError(
@@ -111,7 +112,7 @@ class NatsBackplane(Backplane):
         self._api: Any = api
         self._errors: tuple[type[Exception], ...] = (
             BackplaneError,
-            nats.errors.Error,
+            errors.Error,
             OSError,
             TimeoutError,
         )
