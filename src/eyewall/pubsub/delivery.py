@@ -40,7 +40,7 @@ class Callback:
         ended: Called once at the end.
     """
 
-    __slots__ = ("deliver", "ended", "gap")
+    __slots__ = ("_deliver", "_ended", "_gap")
 
     def __init__(
         self,
@@ -48,9 +48,21 @@ class Callback:
         gap: Callable[[Gap], None] | None = None,
         ended: Callable[[Exception | None], None] | None = None,
     ) -> None:
-        self.deliver = deliver
-        self.gap = gap or _ignore
-        self.ended = ended or _ignore
+        self._deliver = deliver
+        self._gap = gap or _ignore
+        self._ended = ended or _ignore
+
+    def deliver(self, batch: Sequence[Message]) -> None:
+        """Call the function for messages."""
+        self._deliver(batch)
+
+    def gap(self, gap: Gap) -> None:
+        """Call the function for gaps."""
+        self._gap(gap)
+
+    def ended(self, error: Exception | None) -> None:
+        """Call the function for the end."""
+        self._ended(error)
 
 
 def _ignore(_what: Any) -> None:
