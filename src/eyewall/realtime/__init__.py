@@ -5,6 +5,7 @@ from eyewall.realtime.websocket import (
     WebSocketClosedError,
     WebSocketError,
     WebSocketHandler,
+    websocket,
     websocket_connect,
 )
 
@@ -13,5 +14,6 @@ __all__ = [
     "WebSocketClosedError",
     "WebSocketError",
     "WebSocketHandler",
+    "websocket",
     "websocket_connect",
 ]

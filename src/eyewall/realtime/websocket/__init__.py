@@ -2,6 +2,7 @@
 
 from eyewall.realtime.websocket.client import WebSocketClientConnection, websocket_connect
 from eyewall.realtime.websocket.errors import WebSocketClosedError, WebSocketError
+from eyewall.realtime.websocket.function import websocket
 from eyewall.realtime.websocket.handler import WebSocketHandler
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     "WebSocketClosedError",
     "WebSocketError",
     "WebSocketHandler",
+    "websocket",
     "websocket_connect",
 ]
