@@ -14,7 +14,7 @@ use eyewall_proto::ws::{Kind, WORTH_DEFLATING, frame};
 use crate::conn::{Conn, Proto};
 use crate::exchange::{ExchangeId, Payload};
 use crate::host::{Host, Notice, NoticeKind};
-use crate::reactor::{ConnId, Reactor, Shared, find};
+use crate::reactor::{Reactor, Shared, find};
 
 /// What becomes of a member for whom too much waits already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,7 +263,7 @@ impl<H: Host> Reactor<H> {
         key: FanoutKey,
         shipments: &[Shipment],
         at_once: bool,
-        slow: &mut Vec<ConnId>,
+        slow: &mut Vec<ExchangeId>,
     ) {
         let mut fanouts = self.fanouts.borrow_mut();
         let Some(set) = fanouts.sets.get_mut(key.0 as usize) else {
@@ -297,7 +297,7 @@ impl<H: Host> Reactor<H> {
                 Sent::Done | Sent::Queued => {}
                 Sent::Gone => gone.push(*id),
                 Sent::Slow => {
-                    slow.push(id.conn);
+                    slow.push(*id);
                     gone.push(*id);
                 }
             }
@@ -307,8 +307,8 @@ impl<H: Host> Reactor<H> {
         }
     }
 
-    fn cut_slow_member(&self, id: ConnId) {
-        let notice = find(&mut self.conns.borrow_mut(), id).map(|conn| Notice {
+    fn cut_slow_member(&self, id: ExchangeId) {
+        let notice = find(&mut self.conns.borrow_mut(), id.conn).map(|conn| Notice {
             kind: NoticeKind::Aborted,
             server: conn.server.key,
             peer: conn.info.peer_text(),
@@ -316,18 +316,28 @@ impl<H: Host> Reactor<H> {
         });
         if let Some(notice) = notice {
             self.shared.notice(notice);
-            self.close_conn(id, "the peer is too slow for what is sent to many");
+        }
+        if !self.end_ws(id, "the peer is too slow for what is sent to many") {
+            self.abort(id);
         }
     }
 }
 
 impl<C> Conn<C> {
+    /// What waits to be sent on this exchange, in bytes.
+    pub(crate) fn queued(&self, id: ExchangeId) -> usize {
+        match &self.proto {
+            Proto::H2(h2) => h2.queued(id.stream),
+            _ => self.out.len(),
+        }
+    }
+
     /// Whether a message can be sent to this WebSocket or streamed answer.
     fn can_take(&self, id: ExchangeId) -> bool {
         match &self.proto {
             Proto::Ws(ws) => ws.stream == id.stream && ws.is_open(),
             Proto::H1(h1) => h1.stream == id.stream && h1.is_active(),
-            Proto::H2(h2) => h2.has(id.stream),
+            Proto::H2(h2) => h2.has_open_socket(id.stream) || h2.has_stream(id.stream),
             Proto::Start(_) => false,
         }
     }
@@ -343,23 +353,24 @@ impl<C> Conn<C> {
         if !self.can_take(id) {
             return Sent::Gone;
         }
-        let queued = match &self.proto {
-            Proto::H2(h2) => h2.queued(id.stream),
-            _ => self.out.len(),
+        let is_slow = self.queued(id) > max_queue;
+        let socket = match &mut self.proto {
+            Proto::Ws(ws) => Some(ws.as_mut()),
+            Proto::H2(h2) => h2.socket(id.stream),
+            _ => None,
         };
-        let is_slow = queued > max_queue;
-        match (&mut self.proto, slow) {
-            (Proto::Ws(ws), SlowPolicy::Latest) if is_slow || ws.latest.is_some() => {
+        match (socket, slow) {
+            (Some(ws), SlowPolicy::Latest) if is_slow || ws.latest.is_some() => {
                 let strength = ws.share();
                 ws.latest = Some(frames.last(strength)).filter(|bytes| !bytes.is_empty());
                 return Sent::Done;
             }
             (_, SlowPolicy::Drop | SlowPolicy::Latest) if is_slow => return Sent::Done,
             (_, SlowPolicy::Disconnect) if is_slow => return Sent::Slow,
-            (Proto::Ws(ws), _) => {
+            (Some(ws), _) => {
                 let strength = ws.share();
                 let bytes = frames.all(strength);
-                return self.write_shared(bytes, at_once);
+                return self.write_shared(id, bytes, at_once);
             }
             _ => {}
         }
@@ -384,9 +395,14 @@ impl<C> Conn<C> {
     }
 
     /// Write to a connection that has nothing waiting; what it does not take now is queued.
-    fn write_shared(&mut self, mut bytes: Bytes, at_once: bool) -> Sent {
+    fn write_shared(&mut self, id: ExchangeId, mut bytes: Bytes, at_once: bool) -> Sent {
         if bytes.is_empty() {
             return Sent::Done;
+        }
+        if let Proto::H2(h2) = &mut self.proto {
+            // A stream that is over takes nothing, and its socket is told.
+            let _ = h2.write(id.stream, Payload::Owned(bytes));
+            return Sent::Queued;
         }
         if at_once && self.out.is_empty() && !self.transport.is_tls() {
             match self.transport.write_vectored(&[IoSlice::new(&bytes)]) {

@@ -209,9 +209,24 @@ impl HeadBuilder {
     ///
     /// The same rules hold as for HTTP/1.1.
     pub fn build(self, framing: Framing) -> Result<RequestHead, Error> {
+        let method = self.head.method().to_owned();
+        self.build_like(framing, method.as_bytes())
+    }
+
+    /// As [`build`](Self::build), for a CONNECT whose target is a path (RFC 8441, section 4).
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn build_extended_connect(self) -> Result<RequestHead, Error> {
+        self.build_like(Framing::None, b"GET")
+    }
+
+    /// The target is checked as with this method.
+    fn build_like(self, framing: Framing, method: &[u8]) -> Result<RequestHead, Error> {
         let mut head = self.head;
         head.framing = framing;
-        let form = target::check(head.method.of(&head.bytes), head.target.of(&head.bytes))?;
+        let form = target::check(method, head.target.of(&head.bytes))?;
         form.apply(&mut head);
         let mut hosts = head
             .fields

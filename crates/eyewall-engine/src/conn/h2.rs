@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -26,6 +27,7 @@ use crate::exchange::{OpError, Payload, ReadOutcome};
 use crate::host::{Host, Outcome};
 use crate::reactor::{ConnId, Mailbox, Shared};
 use crate::timer::Waiting;
+use crate::ws::SocketEvent;
 
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -72,10 +74,14 @@ pub(crate) struct H2<C> {
     /// What the first bytes were guilty of already.
     flooded: Option<Error>,
     /// In the order of their numbers, which only grow.
-    streams: Vec<Box<Stream<C>>>,
+    pub(super) streams: Vec<Box<Stream<C>>>,
     /// Due, and waiting for their step.
     pending_calls: Vec<(C, Outcome)>,
     draining: bool,
+    /// There has been a WebSocket.
+    pub(super) has_sockets: bool,
+    /// The last words of WebSockets whose streams are over.
+    ended_sockets: Vec<(Rc<C>, SocketEvent<C>)>,
 }
 
 impl<C> H2<C> {
@@ -94,6 +100,7 @@ impl<C> H2<C> {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buffer_size(STREAM_SEND_BUFFER)
+            .enable_connect_protocol()
             .max_concurrent_reset_streams(limits.resets)
             .max_pending_accept_reset_streams(limits.resets.min(20));
         let woken = Arc::new(Woken {
@@ -111,6 +118,8 @@ impl<C> H2<C> {
             streams: Vec::new(),
             pending_calls: Vec::new(),
             draining: false,
+            has_sockets: false,
+            ended_sockets: Vec::new(),
         }
     }
 
@@ -119,7 +128,7 @@ impl<C> H2<C> {
         self.woken.flag.load(Ordering::Relaxed)
     }
 
-    fn get(&mut self, id: u32) -> Option<&mut Stream<C>> {
+    pub(super) fn get(&mut self, id: u32) -> Option<&mut Stream<C>> {
         let index = self
             .streams
             .binary_search_by_key(&id, |stream| stream.id)
@@ -127,7 +136,7 @@ impl<C> H2<C> {
         self.streams.get_mut(index).map(AsMut::as_mut)
     }
 
-    fn peek(&self, id: u32) -> Option<&Stream<C>> {
+    pub(super) fn peek(&self, id: u32) -> Option<&Stream<C>> {
         let index = self
             .streams
             .binary_search_by_key(&id, |stream| stream.id)
@@ -135,7 +144,7 @@ impl<C> H2<C> {
         self.streams.get(index).map(AsRef::as_ref)
     }
 
-    fn stream(&mut self, id: u32) -> Result<&mut Stream<C>, OpError> {
+    pub(super) fn stream(&mut self, id: u32) -> Result<&mut Stream<C>, OpError> {
         self.get(id).ok_or(OpError::Closed("the stream is over"))
     }
 
@@ -207,6 +216,7 @@ impl<C> H2<C> {
     /// Tell the peer to open no more streams, and close when those under way are done.
     pub(crate) fn drain(&mut self) {
         self.draining = true;
+        self.drain_sockets();
         match &mut self.machine {
             Machine::Open(connection) => connection.graceful_shutdown(),
             _ => self.machine = Machine::Over,
@@ -238,7 +248,8 @@ impl<C> H2<C> {
         } else if self.streams.iter().any(|stream| stream.awaits_body()) {
             (Waiting::Body, limits.body_grace)
         } else {
-            (Waiting::Nothing, Duration::ZERO)
+            self.sockets_wait_for()
+                .unwrap_or((Waiting::Nothing, Duration::ZERO))
         }
     }
 
@@ -287,7 +298,7 @@ impl<C> Conn<C> {
             if let Some(step) = self.accept_h2(shared) {
                 return step;
             }
-            if let Some(step) = self.serve_streams() {
+            if let Some(step) = self.serve_streams(shared) {
                 return step;
             }
             let Proto::H2(h2) = &mut self.proto else {
@@ -429,7 +440,8 @@ impl<C> Conn<C> {
     }
 
     /// Move every stream's bytes; returns the first callback that is due.
-    fn serve_streams(&mut self) -> Option<Step<C>> {
+    fn serve_streams<H: Host<Callback = C>>(&mut self, shared: &Shared<H>) -> Option<Step<C>> {
+        self.note_socket_faults(shared);
         let Proto::H2(h2) = &mut self.proto else {
             return None;
         };
@@ -437,7 +449,13 @@ impl<C> Conn<C> {
         let half = self.server.config.limits.write_buffer_bytes / 2;
         let mut index = 0;
         while let Some(stream) = h2.streams.get_mut(index) {
-            if let Some((callback, outcome)) = stream.serve(&mut cx, half) {
+            if stream.socket.is_some() {
+                if !stream.notice_reset(&mut cx)
+                    && let Some((receiver, event)) = stream.serve_socket::<H>(&mut cx, half * 2)
+                {
+                    return Some(Step::Socket(receiver, event));
+                }
+            } else if let Some((callback, outcome)) = stream.serve(&mut cx, half) {
                 return Some(Step::Call(callback, outcome));
             }
             if stream.is_over() {
@@ -445,12 +463,22 @@ impl<C> Conn<C> {
                 if !stream.is_answered() {
                     self.server.exchange_ended();
                 }
+                let reason = "the peer reset the stream";
+                h2.ended_sockets.extend(
+                    stream
+                        .socket
+                        .take()
+                        .and_then(|mut s| s.ws.last_event(reason)),
+                );
                 let mut calls = Vec::new();
-                stream.closed("the peer reset the stream", &mut calls);
+                stream.closed(reason, &mut calls);
                 h2.pending_calls.extend(calls);
             } else {
                 index += 1;
             }
+        }
+        if let Some((receiver, event)) = h2.ended_sockets.pop() {
+            return Some(Step::Socket(receiver, event));
         }
         h2.pending_calls
             .pop()
@@ -534,6 +562,11 @@ fn request_head(
         return Err(Error::target_too_long());
     }
     let mut builder = HeadBuilder::new(parts.method.as_str(), target, Version::Http2);
+    // RFC 8441, section 4: what HTTP/1.1 says with `Upgrade`, this says with `:protocol`.
+    let protocol = parts.extensions.get::<h2::ext::Protocol>();
+    if let Some(protocol) = protocol {
+        builder.field(b"upgrade", protocol.as_str().as_bytes());
+    }
     if let Some(authority) = parts.uri.authority()
         && !parts.headers.contains_key(http::header::HOST)
     {
@@ -548,9 +581,12 @@ fn request_head(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse().ok());
     let framing = match length {
-        _ if ended => Framing::None,
+        _ if ended || protocol.is_some() => Framing::None,
         Some(length) => Framing::Length(length),
         None => Framing::Chunked,
     };
+    if protocol.is_some() {
+        return builder.build_extended_connect();
+    }
     builder.build(framing)
 }

@@ -12,6 +12,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::RoomWaiter;
 use super::body::{Body, ReadMode};
+use super::h2_ws::StreamSocket;
 use crate::exchange::{OpError, Payload, ReadOutcome};
 use crate::host::Outcome;
 
@@ -28,7 +29,7 @@ enum Answer {
 pub(crate) struct Stream<C> {
     pub(crate) id: u32,
     answer: Answer,
-    recv: Option<RecvStream>,
+    pub(crate) recv: Option<RecvStream>,
     pub(crate) body: Body<C>,
     length: Option<u64>,
     head_request: bool,
@@ -41,6 +42,8 @@ pub(crate) struct Stream<C> {
     ending: Option<Ending>,
     pub(crate) on_disconnect: Option<C>,
     pub(crate) on_room: Option<RoomWaiter<C>>,
+    /// After an extended CONNECT: a WebSocket instead of bodies.
+    pub(crate) socket: Option<Box<StreamSocket<C>>>,
 }
 
 /// What stands behind a body.
@@ -83,6 +86,7 @@ impl<C> Stream<C> {
             ending: None,
             on_disconnect: None,
             on_room: None,
+            socket: None,
         }
     }
 
@@ -203,13 +207,7 @@ impl<C> Stream<C> {
 
     /// Move bytes both ways; returns a callback that is due.
     pub(crate) fn serve(&mut self, cx: &mut Context<'_>, half: usize) -> Option<(C, Outcome)> {
-        let reset = match &mut self.answer {
-            Answer::None(respond) => respond.poll_reset(cx).is_ready(),
-            Answer::Streaming(send) => send.poll_reset(cx).is_ready(),
-            Answer::Complete | Answer::Reset => false,
-        };
-        if reset {
-            self.answer = Answer::Reset;
+        if self.notice_reset(cx) {
             return None;
         }
         self.receive(cx);
@@ -229,6 +227,19 @@ impl<C> Stream<C> {
         self.on_room
             .take()
             .map(|waiter| (waiter.callback, Outcome::Room))
+    }
+
+    /// Whether the peer has reset the stream.
+    pub(crate) fn notice_reset(&mut self, cx: &mut Context<'_>) -> bool {
+        let reset = match &mut self.answer {
+            Answer::None(respond) => respond.poll_reset(cx).is_ready(),
+            Answer::Streaming(send) => send.poll_reset(cx).is_ready(),
+            Answer::Complete | Answer::Reset => false,
+        };
+        if reset {
+            self.answer = Answer::Reset;
+        }
+        reset
     }
 
     pub(crate) fn inform(&mut self, status: u16, fields: &dyn Fields) -> Result<bool, OpError> {

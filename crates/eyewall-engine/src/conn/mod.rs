@@ -10,6 +10,7 @@ mod h1;
 pub(crate) mod h2;
 pub(crate) mod h2_io;
 mod h2_stream;
+mod h2_ws;
 pub(crate) mod out;
 mod refuse;
 mod start;

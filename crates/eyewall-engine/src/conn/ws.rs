@@ -6,7 +6,7 @@ use super::{Closing, Conn, Proto, Step};
 use crate::host::{Host, Notice, NoticeKind};
 use crate::reactor::Shared;
 use crate::timer::Waiting;
-use crate::ws::SocketEvent;
+use crate::ws::{NO_CLOSE, NO_PONG, SocketEvent};
 
 const NO_CLOSE_FRAME: &str = "the peer closed the connection without a close frame";
 
@@ -146,6 +146,12 @@ impl<C> Conn<C> {
         shared: &Shared<H>,
         waiting: Waiting,
     ) -> Step<C> {
+        if let Proto::H2(h2) = &mut self.proto {
+            for text in h2.tick_sockets() {
+                self.notice_ws(shared, NoticeKind::Refused, text.to_owned());
+            }
+            return Step::Idle;
+        }
         let Proto::Ws(ws) = &mut self.proto else {
             return Step::Idle;
         };
@@ -161,10 +167,10 @@ impl<C> Conn<C> {
             // It will hardly arrive, but then nothing else does.
             ws.close(Some(1011), "ping timed out", &mut out);
             ws.lose("ping timed out");
-            "WebSocket: no answer to a ping: closed with 1011"
+            NO_PONG
         } else {
             ws.lose("");
-            "WebSocket: no answer to a close frame: cut"
+            NO_CLOSE
         };
         self.out.tail(&shared.pool).extend_from_slice(&out);
         self.notice_ws(shared, NoticeKind::Refused, text.to_owned());
@@ -175,6 +181,7 @@ impl<C> Conn<C> {
     pub(crate) fn end_sockets(&mut self, reason: &str) -> Vec<(Rc<C>, SocketEvent<C>)> {
         match &mut self.proto {
             Proto::Ws(ws) => ws.last_event(reason).into_iter().collect(),
+            Proto::H2(h2) => h2.end_sockets(reason),
             _ => Vec::new(),
         }
     }

@@ -31,8 +31,8 @@ impl<H: Host> Reactor<H> {
                     .deregister(&mut SourceFd(&conn.socket())),
             );
         }
-        let calls = conn.end(reason);
         let socket_calls = conn.end_sockets(reason);
+        let calls = conn.end(reason);
         drop(conn);
         self.socket_calls.borrow_mut().extend(socket_calls);
         if !calls.is_empty() {

@@ -23,6 +23,12 @@ const INBOX: usize = 64;
 /// Bytes of messages that may be decoded ahead of the host.
 const INBOX_BYTES: usize = 64 * 1024;
 
+/// The log line for a peer that does not answer a ping.
+pub(crate) const NO_PONG: &str = "WebSocket: no answer to a ping: closed with 1011";
+
+/// The log line for a peer that does not answer a close frame.
+pub(crate) const NO_CLOSE: &str = "WebSocket: no answer to a close frame: cut";
+
 /// How long a compression context is kept without a message.
 const CONTEXT_IDLE: Duration = Duration::from_secs(10);
 
@@ -111,6 +117,8 @@ pub(crate) struct WebSocket<C> {
     paused: bool,
     /// A ping is out, and nothing has come since.
     awaiting_pong: bool,
+    /// Ticks without what is awaited, where one timer serves several.
+    missed: u8,
     /// Something came since the deadline was set.
     heard: bool,
     /// The host was told that there is no room.
@@ -135,6 +143,7 @@ impl<C> WebSocket<C> {
             state: State::Open,
             paused: false,
             awaiting_pong: false,
+            missed: 0,
             heard: false,
             wants_room: false,
             stalled: false,
@@ -155,6 +164,7 @@ impl<C> WebSocket<C> {
         let mut taken = 0;
         self.heard = true;
         self.awaiting_pong = false;
+        self.missed = 0;
         while taken < input.len() && self.wants_input() {
             let rest = input.get_mut(taken..).unwrap_or_default();
             let (count, event) = match self.decoder.receive(rest) {
@@ -380,5 +390,29 @@ impl<C> WebSocket<C> {
             self.encoder.control(out, Opcode::Ping, b"");
             self.awaiting_pong = !self.config.ping_timeout.is_zero();
         }
+    }
+
+    /// As [`tick`](Self::tick), where one timer serves several: gives up, with a line for the
+    /// log, what two ticks were waited for.
+    pub(crate) fn tick_or_give_up(&mut self, out: &mut Vec<u8>) -> Option<&'static str> {
+        if self.has_undelivered() {
+            return None;
+        }
+        let is_closing = matches!(self.state, State::Closing(_));
+        if !is_closing && !self.awaiting_pong {
+            self.tick(out);
+            return None;
+        }
+        self.missed += 1;
+        if self.missed < 2 {
+            return None;
+        }
+        if is_closing {
+            self.lose("");
+            return Some(NO_CLOSE);
+        }
+        self.close(Some(1011), "ping timed out", out);
+        self.lose("ping timed out");
+        Some(NO_PONG)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use eyewall_proto::h1::Fields;
 use eyewall_proto::ws::Kind;
 
@@ -27,8 +28,12 @@ impl<H: Host> Reactor<H> {
         receiver: impl FnOnce() -> H::Callback,
     ) -> Result<(), OpError> {
         self.with(id, |conn, shared| {
+            if let Proto::H2(_) = conn.proto {
+                let ws = WebSocket::new(id.stream, config, receiver());
+                return conn.upgrade_h2(shared, id.stream, ws, fields);
+            }
             let Proto::H1(h1) = &mut conn.proto else {
-                return Err(OpError::State("only an HTTP/1.1 request can be upgraded"));
+                return Err(OpError::Closed(GONE));
             };
             h1.codec.upgrade(conn.out.tail(&shared.pool), fields)?;
             if let Some(callback) = h1.on_disconnect.take() {
@@ -42,7 +47,7 @@ impl<H: Host> Reactor<H> {
         Ok(())
     }
 
-    /// Run `f` on the WebSocket; it is sent what `f` appends.
+    /// Run `f` on the connection while there is this WebSocket on it.
     fn with_ws<R>(
         &self,
         id: ExchangeId,
@@ -52,10 +57,39 @@ impl<H: Host> Reactor<H> {
             return Err(OpError::Busy);
         };
         let conn = find(&mut conns, id.conn).ok_or(OpError::Closed(GONE))?;
-        match &conn.proto {
-            Proto::Ws(ws) if ws.stream == id.stream => f(conn, &self.shared),
-            _ => Err(OpError::Closed(GONE)),
+        let current = match &mut conn.proto {
+            Proto::Ws(ws) => ws.stream == id.stream,
+            Proto::H2(h2) => h2.socket(id.stream).is_some(),
+            _ => false,
+        };
+        if current {
+            f(conn, &self.shared)
+        } else {
+            Err(OpError::Closed(GONE))
         }
+    }
+
+    /// Run `f` on the WebSocket, and send what it appends.
+    fn write_ws<R>(
+        &self,
+        id: ExchangeId,
+        f: impl FnOnce(&mut WebSocket<H::Callback>, &mut Vec<u8>) -> Result<R, OpError>,
+    ) -> Result<R, OpError> {
+        self.with_ws(id, |conn, shared| match &mut conn.proto {
+            Proto::Ws(ws) => f(ws, conn.out.tail(&shared.pool)),
+            Proto::H2(h2) => {
+                let Some(ws) = h2.socket(id.stream) else {
+                    return Err(OpError::Closed(GONE));
+                };
+                let mut out = Vec::new();
+                let result = f(ws, &mut out)?;
+                if !out.is_empty() {
+                    h2.write(id.stream, Payload::Owned(out.into()))?;
+                }
+                Ok(result)
+            }
+            _ => Err(OpError::Closed(GONE)),
+        })
     }
 
     /// Send a message at the end of the turn; false when too much waits.
@@ -67,33 +101,41 @@ impl<H: Host> Reactor<H> {
     pub fn ws_send(&self, id: ExchangeId, kind: Kind, data: Payload<'_>) -> Result<bool, OpError> {
         // What was sent to many before goes before.
         self.distribute(false);
-        let room = self.with_ws(id, |conn, shared| {
-            let limit = conn.server.config.limits.write_buffer_bytes;
-            let Proto::Ws(ws) = &mut conn.proto else {
-                return Err(OpError::Closed(GONE));
-            };
-            if !ws.is_open() {
-                return Err(OpError::Closed(GONE));
-            }
-            if conn.out.len() > ws.max_queue() {
-                return Ok(None);
-            }
-            match data {
-                Payload::Borrowed(data) => ws.send(conn.out.tail(&shared.pool), kind, data),
-                Payload::Owned(data) => {
-                    if ws.send_head(conn.out.tail(&shared.pool), kind, data.len()) {
-                        conn.out.push(data);
-                    } else {
-                        ws.send(conn.out.tail(&shared.pool), kind, &data);
-                    }
-                }
-            }
-            let room = conn.out.len() <= limit;
-            if !room {
-                ws.ask_for_room();
-            }
-            Ok(Some(room))
+        let (limit, queued) = self.with_ws(id, |conn, _| {
+            Ok((
+                conn.server.config.limits.write_buffer_bytes,
+                conn.queued(id),
+            ))
         })?;
+        let length = data.len();
+        let room = match data {
+            Payload::Owned(data) if self.send_large(id, kind, &data)? => true,
+            data => self.write_ws(id, |ws, out| {
+                if !ws.is_open() {
+                    return Err(OpError::Closed(GONE));
+                }
+                if queued > ws.max_queue() {
+                    return Ok(false);
+                }
+                match data {
+                    Payload::Borrowed(data) => ws.send(out, kind, data),
+                    Payload::Owned(data) => ws.send(out, kind, &data),
+                }
+                Ok(true)
+            })?,
+        };
+        let room = if room {
+            let is_full = queued + length > limit;
+            if is_full {
+                self.write_ws(id, |ws, _| {
+                    ws.ask_for_room();
+                    Ok(())
+                })?;
+            }
+            Some(!is_full)
+        } else {
+            None
+        };
         let Some(room) = room else {
             self.cut_slow(id);
             return Err(OpError::Closed(
@@ -106,6 +148,24 @@ impl<H: Host> Reactor<H> {
         }
         self.touch_later(id.conn);
         Ok(room)
+    }
+
+    /// Send a message from where it lies; false where it has to be copied.
+    fn send_large(&self, id: ExchangeId, kind: Kind, data: &Bytes) -> Result<bool, OpError> {
+        self.with_ws(id, |conn, shared| {
+            let queued = conn.out.len();
+            let Proto::Ws(ws) = &mut conn.proto else {
+                return Ok(false);
+            };
+            if !ws.is_open()
+                || queued > ws.max_queue()
+                || !ws.send_head(conn.out.tail(&shared.pool), kind, data.len())
+            {
+                return Ok(false);
+            }
+            conn.out.push(data.clone());
+            Ok(true)
+        })
     }
 
     /// Too much waits for a peer that does not read.
@@ -121,7 +181,7 @@ impl<H: Host> Reactor<H> {
         if let Ok(notice) = notice {
             self.shared.notice(notice);
         }
-        self.close_conn(id.conn, "the peer takes nothing of what is sent");
+        self.end_ws(id, "the peer takes nothing of what is sent");
     }
 
     /// Ask whether the peer is there; at most 125 bytes are sent.
@@ -130,12 +190,12 @@ impl<H: Host> Reactor<H> {
     ///
     /// [`OpError::Closed`] when the end has begun.
     pub fn ws_ping(&self, id: ExchangeId, data: &[u8]) -> Result<(), OpError> {
-        self.with_ws(id, |conn, shared| match &mut conn.proto {
-            Proto::Ws(ws) if ws.is_open() => {
-                ws.ping(conn.out.tail(&shared.pool), data);
-                Ok(())
+        self.write_ws(id, |ws, out| {
+            if !ws.is_open() {
+                return Err(OpError::Closed(GONE));
             }
-            _ => Err(OpError::Closed(GONE)),
+            ws.ping(out, data);
+            Ok(())
         })?;
         self.touch_later(id.conn);
         Ok(())
@@ -144,12 +204,7 @@ impl<H: Host> Reactor<H> {
     /// Begin the closing handshake; nothing happens where it has begun.
     pub fn ws_close(&self, id: ExchangeId, code: Option<u16>, reason: &str) {
         self.distribute(false);
-        let begun = self.with_ws(id, |conn, shared| {
-            let Proto::Ws(ws) = &mut conn.proto else {
-                return Ok(false);
-            };
-            Ok(ws.close(code, reason, conn.out.tail(&shared.pool)))
-        });
+        let begun = self.write_ws(id, |ws, out| Ok(ws.close(code, reason, out)));
         if let Ok(true) = begun {
             self.touch_later(id.conn);
         }
@@ -157,10 +212,8 @@ impl<H: Host> Reactor<H> {
 
     /// Take no more messages from the peer, or go on.
     pub fn ws_pause(&self, id: ExchangeId, paused: bool) {
-        let changed = self.with_ws(id, |conn, _| {
-            if let Proto::Ws(ws) = &mut conn.proto {
-                ws.set_paused(paused);
-            }
+        let changed = self.write_ws(id, |ws, _| {
+            ws.set_paused(paused);
             Ok(())
         });
         if changed.is_ok() && !paused {
@@ -170,22 +223,34 @@ impl<H: Host> Reactor<H> {
 
     /// Bytes that wait to be sent; `None` when the WebSocket is over.
     pub fn ws_queued(&self, id: ExchangeId) -> Option<usize> {
-        self.with_ws(id, |conn, _| Ok(conn.out.len())).ok()
+        self.with_ws(id, |conn, _| Ok(conn.queued(id))).ok()
     }
 
     /// Whether messages can be sent.
     pub fn ws_is_open(&self, id: ExchangeId) -> bool {
-        self.with_ws(id, |conn, _| {
-            Ok(matches!(&conn.proto, Proto::Ws(ws) if ws.is_open()))
-        })
-        .unwrap_or(false)
+        self.write_ws(id, |ws, _| Ok(ws.is_open())).unwrap_or(false)
     }
 
     /// Cut the connection below, or reset the stream.
     pub fn ws_abort(&self, id: ExchangeId) {
-        if self.with_ws(id, |_, _| Ok(())).is_ok() {
-            self.close_conn(id.conn, "the connection was aborted");
+        self.end_ws(id, "the connection was aborted");
+    }
+
+    /// Cut the connection of a WebSocket, or reset its stream; false where there is none.
+    pub(crate) fn end_ws(&self, id: ExchangeId, reason: &'static str) -> bool {
+        let stream = self.with_ws(id, |conn, _| {
+            if let Proto::H2(h2) = &mut conn.proto {
+                h2.abort_socket(id.stream);
+                return Ok(true);
+            }
+            Ok(false)
+        });
+        match stream {
+            Ok(true) => self.touch_later(id.conn),
+            Ok(false) => self.close_conn(id.conn, reason),
+            Err(_) => return false,
         }
+        true
     }
 
     /// Send small pieces at once instead of together, or the other way round.

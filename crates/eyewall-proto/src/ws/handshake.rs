@@ -41,16 +41,15 @@ pub fn check(head: &RequestHead) -> Result<Option<Vec<u8>>, Refusal> {
     if head.method() != if http2 { "CONNECT" } else { "GET" } {
         return refusal(405, "a WebSocket is opened with GET");
     }
-    if !http2 {
-        if head.version == Version::Http10 {
-            return refusal(400, "a WebSocket needs HTTP/1.1");
-        }
-        if !has_token(head, "upgrade", b"websocket") {
-            return refusal(400, "\"Upgrade: websocket\" is missing");
-        }
-        if !has_token(head, "connection", b"upgrade") {
-            return refusal(400, "\"Connection: Upgrade\" is missing");
-        }
+    if head.version == Version::Http10 {
+        return refusal(400, "a WebSocket needs HTTP/1.1");
+    }
+    // A `:protocol` of HTTP/2 is this field of the head (RFC 8441, section 4).
+    if !has_token(head, "upgrade", b"websocket") {
+        return refusal(400, "\"Upgrade: websocket\" is missing");
+    }
+    if !http2 && !has_token(head, "connection", b"upgrade") {
+        return refusal(400, "\"Connection: Upgrade\" is missing");
     }
     match head.get("sec-websocket-version").as_deref() {
         Some(version) if version == VERSION.as_bytes() => {}

@@ -64,6 +64,8 @@ class WebSocketHandler(RequestHandler):
         ...         self.write_message(message)
     """
 
+    SUPPORTED_METHODS = (*RequestHandler.SUPPORTED_METHODS, "CONNECT")
+
     _auto_finish = False
     # Messages are iterated over, so a hook that waits must not stop them.
     _iterates: bool = True
@@ -297,6 +299,13 @@ class WebSocketHandler(RequestHandler):
         self._headers_written = self._finished = True
         self._after_finish()
         self._run(self.open, args, kwargs)
+
+    def connect(self, *args: Any, **kwargs: Any) -> None:
+        """Answer the opening handshake of HTTP/2 (RFC 8441, section 4)."""
+        self.get(*args, **kwargs)
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing is to be checked: `check_origin` says whose pages may connect."""
 
     def _refuse(self, error: ProtocolError) -> None:
         self.set_status(error.status)
