@@ -123,7 +123,7 @@ def test_silent_servers_end_in_a_time_out_wherever_they_stop():
             for behave in (silent, half_a_head, half_a_body):
                 for options in ({}, {"streaming_callback": lambda _: None}):
                     async with answering(behave) as url:
-                        with pytest.raises(HTTPTimeoutError, match="during request|in time"):
+                        with pytest.raises(HTTPTimeoutError, match="during request"):
                             await client.fetch(url, request_timeout=0.05, **options)
             assert len(client.pool) == 0
 

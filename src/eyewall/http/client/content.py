@@ -17,7 +17,7 @@ def decode_json(body: bytes, kind: Any = None) -> Any:
     """
     try:
         return msgspec.json.decode(body) if kind is None else msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"the content is not the JSON that was expected: {error}") from error
 
 

@@ -111,4 +111,5 @@ _KINDS = {
 def from_engine(failure: Exception) -> HTTPClientError:
     """What a failure of the engine is to the one who asked."""
     kind = failure.kind if isinstance(failure, RequestFailedError) else "closed"
-    return _KINDS[kind](str(failure))
+    text = "Timeout during request" if kind == "timeout" else str(failure)
+    return _KINDS[kind](text)
