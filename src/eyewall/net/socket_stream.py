@@ -119,7 +119,8 @@ class SocketStream(BaseIOStream):
         return transport
 
     def _send_early(self, data: bytes) -> int:
-        if self._connected is not None or self._task is not None:
+        # Before its transport is there, a socket that is connected may be written to as it is.
+        if self._connected is not None:
             return 0
         try:
             return self._socket.send(data)
