@@ -344,6 +344,15 @@ class Exchange:
     def upgrade(self, headers: _Headers) -> None:
         """Answer 101; from then on `read` and `write` carry raw bytes both ways (HTTP/1.1)."""
 
+    def detach(self) -> None:
+        """Answer nothing; from then on `read` and `write` carry raw bytes both ways (HTTP/1.1).
+
+        What has come of a body that was not read is read first.
+
+        Raises:
+            RuntimeError: The answer was begun, or the request came by HTTP/2.
+        """
+
     def upgrade_websocket(
         self,
         headers: _Headers,

@@ -297,6 +297,25 @@ impl<H: Host> Reactor<H> {
         Ok(())
     }
 
+    /// Answer nothing, and carry raw bytes from here on.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Self::respond); [`OpError::State`] for HTTP/2.
+    pub fn detach(&self, id: ExchangeId) -> Result<(), OpError> {
+        self.with(id, |conn, _| match &mut conn.proto {
+            Proto::H1(h1) => {
+                h1.codec.detach()?;
+                h1.upgraded = true;
+                h1.body = Some(Box::new(Body::new(u64::MAX)));
+                Ok(())
+            }
+            _ => Err(OpError::State("only an HTTP/1.1 request can be detached")),
+        })?;
+        self.touched(id.conn, true);
+        Ok(())
+    }
+
     /// Read the body, whole or a piece of it.
     ///
     /// # Errors

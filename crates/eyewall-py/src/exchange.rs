@@ -393,6 +393,12 @@ impl Exchange {
             .map_err(|error| Self::failed(py, Some(&fields), &error))
     }
 
+    fn detach(&self, py: Python<'_>) -> PyResult<()> {
+        reactor::get(py, self.reactor)?
+            .detach(self.id)
+            .map_err(|error| Self::failed(py, None, &error))
+    }
+
     #[pyo3(signature = (
         headers, on_message, on_event, *, compression = None, max_message_bytes = 10 << 20,
         max_queue_bytes = 16 << 20, ping_interval_s = 0.0, ping_timeout_s = 0.0,

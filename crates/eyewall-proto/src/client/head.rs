@@ -189,7 +189,9 @@ fn parse_with<'b>(
         _ => Version::Http11,
     };
     let status = response.code.unwrap_or_default();
-    if !(100..600).contains(&status) {
+    // A status beyond the classes that exist is a server's error, not a malformed answer
+    // (RFC 9110, section 15).
+    if !(100..1000).contains(&status) {
         return Err(Error::bad("the response's status is no status"));
     }
     let mut fields = Vec::with_capacity(response.headers.len());

@@ -44,7 +44,7 @@ const GOOD: &[(&[u8], &[u8], &[u8])] = &[
 const BAD: &[&[u8]] = &[
     b"ICY 200 OK\r\n\r\n",
     b"HTTP/1.1 2x0 OK\r\n\r\n",
-    b"HTTP/1.1 600 No\r\n\r\n",
+    b"HTTP/1.1 099 No\r\n\r\n",
     b"HTTP/2.0 200 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",

@@ -263,7 +263,7 @@ impl<'a> Encoder<'a> {
         if close {
             self.out.extend_from_slice(b"Connection: close\r\n");
         } else if self.connection.version == Version::Http10 {
-            self.out.extend_from_slice(b"Connection: keep-alive\r\n");
+            self.out.extend_from_slice(b"Connection: Keep-Alive\r\n");
         }
         if let (false, Some(server)) = (self.has_server, self.defaults.server) {
             self.out.extend_from_slice(b"Server: ");

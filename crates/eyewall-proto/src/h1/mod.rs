@@ -408,6 +408,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Answer nothing; both sides are raw bytes from here on, what is left of the body too.
+    ///
+    /// # Errors
+    ///
+    /// The answer was begun.
+    pub fn detach(&mut self) -> Result<(), EncodeError> {
+        if self.writing != Writing::Idle {
+            return Err(EncodeError::AlreadyStarted);
+        }
+        self.continue_wanted = false;
+        self.reading = Reading::Raw;
+        self.writing = Writing::Raw;
+        Ok(())
+    }
+
     /// Whether the final answer's head was written.
     #[must_use]
     pub fn response_started(&self) -> bool {

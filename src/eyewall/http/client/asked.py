@@ -105,4 +105,4 @@ class Asked:
             for field in headers
             if field[0].lower() not in ("content-encoding", "content-length")
         ]
-        return left, body
+        return [*left, ("X-Consumed-Content-Encoding", coding)], body

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from eyewall.base.lazy import lazy
 from eyewall.base.log import app_log, gen_log
 from eyewall.base.request_ids import choose_request_id, request_id_var
+from eyewall.http.exchange_stream import ExchangeStream
 from eyewall.web.debug_page import error_page
 from eyewall.web.engine import escape_html
 from eyewall.web.errors import HTTPError, reason_phrase
@@ -129,6 +130,19 @@ class RequestHandler(Rendering):
     def reverse_url(self, name: str, *args: Any) -> str:
         """The URL of a named route."""
         return self.application.reverse_url(name, *args)
+
+    def detach(self) -> ExchangeStream:
+        """Take the connection away from HTTP, and answer by its bytes.
+
+        Nothing is sent by itself, and the request counts as finished. What has come of a body
+        that was not read, and what follows it, is read from the stream.
+
+        Raises:
+            RuntimeError: The answer was begun, or the request came by HTTP/2.
+        """
+        stream = ExchangeStream(self.exchange)
+        self._headers_written = self._finished = True
+        return stream
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Called with each piece of the body of a handler that streams it."""
