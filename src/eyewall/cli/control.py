@@ -15,6 +15,8 @@ from eyewall.base.log import gen_log
 from eyewall.cli.options import Settings
 from eyewall.ops.control import ControlServer, ask, default_path, live_paths
 from eyewall.ops.messages import Handle, PeerError
+from eyewall.ops.metrics.merge import read
+from eyewall.ops.metrics.prometheus import render
 
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -32,6 +34,7 @@ VERBS: Final = {
     "log-level": "change what is logged",
     "stacks": "where every task stands",
     "memory": "what memory is used for",
+    "metrics": "what is counted, as Prometheus reads it",
     "stop": "finish running requests and end",
 }
 
@@ -140,7 +143,10 @@ def control(given: dict[str, Any], configured: str | None) -> int:
         answer = ask(path, command, more)
     except PeerError as exc:
         return _say(str(exc), _FAILED)
-    print(json.dumps(answer) if given["json"] else _readable(answer))  # noqa: T201 - what was asked for
+    if command == "metrics" and not given["json"]:
+        print(render(read(answer, "of this server")), end="")  # noqa: T201 - what was asked for
+    else:
+        print(json.dumps(answer) if given["json"] else _readable(answer))  # noqa: T201 - what was asked for
     return 0
 
 

@@ -11,10 +11,11 @@ from typing import Any, Final, NoReturn
 
 from eyewall import __version__
 from eyewall.base.errors import ConfigurationError, StartupError
+from eyewall.cli.alone import serve_alone
 from eyewall.cli.control import add_parser, control
 from eyewall.cli.develop import CHILD, develop, develop_child
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
-from eyewall.cli.workers import WORKER, serve_alone, supervise, worker, worker_count
+from eyewall.cli.workers import WORKER, supervise, worker, worker_count
 
 _STARTUP_FAILED: Final = 3
 _USAGE: Final = 2

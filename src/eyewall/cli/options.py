@@ -101,6 +101,16 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "seconds that one callback may block the loop before its stack is logged; 0: any time",
         ("--slow-callback",),
     ),
+    Option("metrics", bool, False, "count requests by route; --admin serves what is counted"),
+    Option(
+        "admin",
+        str,
+        None,
+        "host:port or unix:PATH for health checks, metrics and the status page",
+    ),
+    Option(
+        "admin_password", str, None, "password of the status page; required on other than loopback"
+    ),
     Option(
         "health", bool, False, "answer /_eyewall/health and /_eyewall/ready beside the application"
     ),

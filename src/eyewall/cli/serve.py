@@ -18,9 +18,9 @@ from eyewall.base.log_file import reopen_log_files
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
+from eyewall.cli.watched import watched
 from eyewall.http.server.server import HTTPServer
 from eyewall.http.server.tls import load_tls
-from eyewall.loop.guard import LoopGuard
 from eyewall.loop.policy import new_event_loop
 from eyewall.net.sockets import (
     activated_sockets,
@@ -89,17 +89,24 @@ def open_sockets(settings: Settings, *, reuse_port: bool = False) -> list[socket
     if not places:
         return bind_sockets(settings["port"], settings["host"], reuse_port=reuse_port)
     for place in places:
-        if place.startswith("fd://"):
-            sockets.append(inherited_socket(_number(place.removeprefix("fd://"), place)))
-        elif place.startswith("unix:"):
-            sockets.append(bind_unix_socket(place.removeprefix("unix:")))
-        else:
-            host, colon, port = place.rpartition(":")
-            if not colon:
-                raise StartupError(f"{place!r} is not host:port, unix:PATH or fd://N")
-            number = _number(port, place)
-            sockets.extend(bind_sockets(number, host.strip("[]"), reuse_port=reuse_port))
+        sockets.extend(open_place(place, reuse_port=reuse_port))
     return sockets
+
+
+def open_place(place: str, *, reuse_port: bool = False) -> list[socket.socket]:
+    """The listening sockets of `host:port`, `unix:PATH` or `fd://N`.
+
+    Raises:
+        StartupError: It is none of these, or cannot be had.
+    """
+    if place.startswith("fd://"):
+        return [inherited_socket(_number(place.removeprefix("fd://"), place))]
+    if place.startswith("unix:"):
+        return [bind_unix_socket(place.removeprefix("unix:"))]
+    host, colon, port = place.rpartition(":")
+    if not colon:
+        raise StartupError(f"{place!r} is not host:port, unix:PATH or fd://N")
+    return bind_sockets(_number(port, place), host.strip("[]"), reuse_port=reuse_port)
 
 
 def _number(text: str, place: str) -> int:
@@ -206,7 +213,8 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
         stop, quick = asyncio.Event(), asyncio.Event()
         _listen_to_signals(server, settings, stop, quick)
         attach = beside.attach or _nothing
-        async with _guarded(settings), attach(Served(server, served, stop.set, stop, health)):
+        what = Served(server, served, stop.set, stop, health)
+        async with watched(app, server, settings), attach(what):
             if beside.on_ready is None:
                 scheme = "https" if tls is not None else "http"
                 banner(target, addresses(served, scheme))
@@ -279,19 +287,6 @@ def _fronted(app: Any, settings: Settings, health: Health) -> Any:
     if settings["health"]:
         app = HealthFront(app, health)
     return app
-
-
-@asynccontextmanager
-async def _guarded(settings: Settings) -> AsyncIterator[None]:
-    if not settings["blocked_after"]:
-        yield
-        return
-    guard = LoopGuard(settings["blocked_after"])
-    guard.start()
-    try:
-        yield
-    finally:
-        guard.stop()
 
 
 async def _leave(

@@ -9,15 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.base.log import configure, gen_log
-from eyewall.base.log_file import reopen_log_files
+from eyewall.base.stats import registry
+from eyewall.cli.admin import admin_server
 from eyewall.cli.control import control_path, control_server
 from eyewall.cli.options import Settings
+from eyewall.cli.oversee import UPGRADE, Control
 from eyewall.cli.serve import (
     Served,
     addresses,
@@ -27,17 +29,18 @@ from eyewall.cli.serve import (
     open_sockets,
     serve,
 )
+from eyewall.ops.admin import AdminSite
 from eyewall.ops.commands import Commands
 from eyewall.ops.gate import Gate
 from eyewall.ops.health import HEALTH_PATHS
 from eyewall.ops.listeners import Listeners
 from eyewall.ops.local_hub import local_hub
-from eyewall.ops.messages import LONGEST_LINE, Peer, PeerError
+from eyewall.ops.messages import LONGEST_LINE, Peer
+from eyewall.ops.metrics.merge import as_json
 from eyewall.ops.notify import Notifier
 from eyewall.ops.supervisor import Policy, Supervisor
 
 WORKER: Final = "EYEWALL_WORKER"
-UPGRADE: Final = "EYEWALL_UPGRADE"
 
 _BEAT_S: Final = 1.0
 
@@ -124,7 +127,7 @@ async def _supervise(
             gen_log.info("The supervisor was upgraded; %d workers go on", policy.count)
 
     supervisor = Supervisor(spawn, listeners, policy, Notifier(), ready)
-    control = _Control(supervisor, policy)
+    control = Control(supervisor, policy)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
@@ -135,198 +138,15 @@ async def _supervise(
         supervisor.generation = before["generation"]
         supervisor.told = before["told"]
         adopted = await supervisor.adopt(before["workers"])
-    where = control_path(settings, listeners.first)
-    hub = local_hub(goes_on=before is not None)
-    async with hub, control_server(where, control.handle):
+    site = AdminSite(supervisor.why_not_ready, control.metrics)
+    inherited = () if before is None else before.get("admin", ())
+    async with (
+        local_hub(goes_on=before is not None),
+        control_server(control_path(settings, listeners.first), control.handle),
+        admin_server(settings, site, inherited) as admin_sockets,
+    ):
+        control.kept["admin"] = [sock.fileno() for sock in admin_sockets]
         return await supervisor.run(adopted)
-
-
-class _Control:
-    """What can be asked of the supervisor: by signals, and at its control socket."""
-
-    def __init__(self, supervisor: Supervisor, policy: Policy) -> None:
-        self._supervisor = supervisor
-        self._policy = policy
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._resuming: asyncio.TimerHandle | None = None
-        self.signals: dict[signal.Signals, Callable[[], Any]] = {
-            signal.SIGHUP: supervisor.reload,
-            signal.SIGUSR1: self._reopen_logs,
-            signal.SIGUSR2: self._upgrade_checked,
-            signal.SIGTTIN: lambda: supervisor.scale(policy.count + 1),
-            signal.SIGTTOU: lambda: supervisor.scale(policy.count - 1),
-        }
-        self._verbs: dict[str, Callable[[Mapping[str, Any]], Awaitable[Any]]] = {
-            "workers": self._workers,
-            "reload": lambda _message: supervisor.reload(),
-            "upgrade": lambda _message: self._upgrade_checked(),
-            "stop": self._stop,
-            "scale": self._scale,
-            "suspend": self._suspend,
-            "resume": lambda _message: self._resume(),
-        }
-
-    def start(self, verb: Callable[[], Any]) -> None:
-        """Do what a signal asks for."""
-
-        async def guarded() -> None:
-            try:
-                await verb()
-            except PeerError as exc:
-                gen_log.error("%s", exc)
-
-        task = asyncio.ensure_future(guarded())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def handle(self, verb: str, message: Mapping[str, Any]) -> Any:
-        """Answer a control message.
-
-        Raises:
-            PeerError: It cannot be done.
-        """
-        own = self._verbs.get(verb)
-        if own is not None:
-            return await own(message)
-        supervisor = self._supervisor
-        more = {name: value for name, value in message.items() if name not in {"id", "do"}}
-        answers = await supervisor.ask_all(verb, **more)
-        if verb == "status":
-            return self._status(answers)
-        if answers and all(_is_error(answer) for answer in answers.values()):
-            raise PeerError(next(iter(answers.values()))["error"])
-        return answers
-
-    async def _workers(self, _message: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return self._supervisor.workers()
-
-    async def _stop(self, _message: Mapping[str, Any]) -> dict[str, int]:
-        self._supervisor.stop()
-        return {"stopping": len(self._supervisor.workers())}
-
-    async def _scale(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        count = message.get("count")
-        if not isinstance(count, int) or isinstance(count, bool):
-            raise PeerError("count is the number of workers")
-        return await self._supervisor.scale(count)
-
-    def _status(self, answers: Mapping[str, Any]) -> dict[str, Any]:
-        good = [answer for answer in answers.values() if not _is_error(answer)]
-        names = ("connections", "exchanges", "requests", "refused", "memory_mib")
-        return {
-            "pid": os.getpid(),
-            "generation": self._supervisor.generation,
-            "workers": self._policy.count,
-            **{name: sum(answer.get(name, 0) for answer in good) for name in names},
-            "suspended": any(answer["gate"]["suspended"] for answer in good),
-            "held": sum(answer["gate"].get("held", 0) for answer in good),
-            "by_worker": dict(answers),
-        }
-
-    async def _suspend(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """All at once: it returns when nothing runs anywhere, or nobody is suspended."""
-        supervisor = self._supervisor
-        order = {name: message[name] for name in ("route", "for_s", "wait_s") if name in message}
-        # Workers that start meanwhile hold their requests too.
-        supervisor.told["suspended"] = order
-        answers = await supervisor.ask_all("suspend", None, **order)
-        failed = {pid: answer["error"] for pid, answer in answers.items() if _is_error(answer)}
-        if failed:
-            await self._resume()
-            raise PeerError("; ".join(f"worker {pid}: {why}" for pid, why in failed.items()))
-        for_s = order.get("for_s")
-        if for_s is not None:
-            loop = asyncio.get_running_loop()
-            self._resuming = loop.call_later(for_s, supervisor.told.pop, "suspended", None)
-        held = sum(answer.get("held", 0) for answer in answers.values())
-        return {"suspended": True, "workers": len(answers), "held": held}
-
-    async def _resume(self) -> dict[str, Any]:
-        if self._resuming is not None:
-            self._resuming.cancel()
-            self._resuming = None
-        self._supervisor.told.pop("suspended", None)
-        answers = await self._supervisor.ask_all("resume")
-        return {"released": sum(a.get("released", 0) for a in answers.values() if not _is_error(a))}
-
-    async def _reopen_logs(self) -> None:
-        reopen_log_files()
-        self._supervisor.signal_all(signal.SIGUSR1)
-
-    async def _upgrade_checked(self) -> dict[str, Any]:
-        """Become the program that is installed now, with the same sockets and workers.
-
-        Raises:
-            PeerError: What is installed now does not run.
-        """
-        probe = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "eyewall", "--version",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        words = (await probe.communicate())[0].decode(errors="replace").strip()
-        if probe.returncode:
-            last = words.splitlines()[-1] if words else "no word"
-            raise PeerError(f"What is installed does not run, so nothing was changed: {last}")
-        gen_log.info("Upgrading the supervisor to %s", words)
-        asyncio.get_running_loop().call_later(0.05, self._become)
-        return {"version": words}
-
-    def _become(self) -> None:
-        state = self._supervisor.state()
-        for fd in [fd for fds in state["fds"].values() for fd in fds]:
-            os.set_inheritable(fd, True)
-        for worker in state["workers"]:
-            os.set_inheritable(worker["fd"], True)
-        environment = {**os.environ, UPGRADE: json.dumps(state)}
-        argv = [sys.executable, "-m", "eyewall", *sys.argv[1:]]
-        sys.stderr.flush()
-        os.execve(sys.executable, argv, environment)  # noqa: S606 - this very program
-
-
-def _is_error(answer: Any) -> bool:
-    return isinstance(answer, dict) and set(answer) == {"error"}
-
-
-def serve_alone(target: str | None, settings: Settings, *, debug: bool) -> None:
-    """Serve in this process, which has a control socket too.
-
-    Raises:
-        StartupError: It cannot be started.
-    """
-
-    @contextlib.asynccontextmanager
-    async def attach(served: Served) -> AsyncIterator[None]:
-        gate = served.health.gate = Gate(served.server, HEALTH_PATHS)
-        commands = Commands(served.server, gate)
-
-        async def handle(verb: str, message: Mapping[str, Any]) -> Any:
-            if verb == "stop":
-                served.stop()
-                return {"stopping": 1}
-            if verb in {"reload", "scale", "workers", "upgrade"}:
-                raise PeerError(f"{verb} needs workers: start the server with --workers")
-            return await commands.handle(verb, message)
-
-        notifier = Notifier()
-        async with control_server(control_path(settings, served.sockets), handle):
-            notifier.send(READY=1)
-            alive = asyncio.ensure_future(_keep_alive(notifier, served.stopping))
-            try:
-                yield
-            finally:
-                alive.cancel()
-                await asyncio.gather(alive, return_exceptions=True)
-
-    serve(target, settings, attach=attach, debug=debug)
-
-
-async def _keep_alive(notifier: Notifier, stopping: asyncio.Event) -> None:
-    pause_s = None if notifier.watchdog_s is None else notifier.watchdog_s / 3
-    while not stopping.is_set():
-        notifier.send(WATCHDOG=1)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), pause_s)
-    notifier.send(STOPPING=1)
 
 
 def worker() -> None:
@@ -366,6 +186,7 @@ def worker() -> None:
             yield
         finally:
             beating.cancel()
+            peer.say("gone", metrics=as_json(registry.families()))
             hearing.cancel()
             await asyncio.gather(beating, hearing, return_exceptions=True)
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from eyewall.base.log import access_log, app_log, gen_log
+from eyewall.base.stats import registry
 from eyewall.http.server.server import HTTPServer
 from eyewall.ops.gate import Gate
 from eyewall.ops.messages import PeerError
+from eyewall.ops.metrics.merge import as_json
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _DEEPEST: Final = 50
@@ -54,6 +56,7 @@ class Commands:
             "log-level": self._log_level,
             "stacks": self._stacks,
             "memory": self._memory,
+            "metrics": self._metrics,
         }
 
     async def handle(self, verb: str, message: Mapping[str, Any]) -> Any:
@@ -70,6 +73,9 @@ class Commands:
     def figures(self) -> dict[str, int]:
         """What a worker tells its supervisor with each beat."""
         return {**self._server.stats(), "memory_mib": memory_mib()}
+
+    async def _metrics(self, _message: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return as_json(registry.families())
 
     async def _status(self, _message: Mapping[str, Any]) -> dict[str, Any]:
         return {"pid": os.getpid(), **self.figures(), "gate": self._gate.report()}

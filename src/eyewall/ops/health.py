@@ -36,14 +36,15 @@ class Health:
             return "suspended, and no more requests can wait"
         return None
 
-    def answer_live(self, exchange: Exchange) -> None:
-        """Answer that the process lives."""
-        _answer(exchange, 200, "alive")
 
-    def answer_ready(self, exchange: Exchange) -> None:
-        """Answer whether it should be sent requests: 200 or 503."""
-        why = self.why_not_ready()
-        _answer(exchange, 503 if why else 200, why or "ready")
+def answer_live(exchange: Exchange) -> None:
+    """Answer that the process lives."""
+    _answer(exchange, 200, "alive")
+
+
+def answer_ready(exchange: Exchange, why_not: str | None) -> None:
+    """Answer whether it should be sent requests: 200, or 503 with the reason."""
+    _answer(exchange, 503 if why_not else 200, why_not or "ready")
 
 
 def _answer(exchange: Exchange, status: int, text: str) -> None:
@@ -66,8 +67,12 @@ class HealthFront:
 
     def __init__(self, app: Callable[[Any], object], health: Health) -> None:
         self._app = app
-        self._paths = {LIVE_PATH: health.answer_live, READY_PATH: health.answer_ready}
+        self._health = health
+        self._paths = {LIVE_PATH: answer_live, READY_PATH: self._answer_ready}
 
     def __call__(self, exchange: Exchange) -> None:
         """Serve a request."""
         (self._paths.get(exchange.path) or self._app)(exchange)
+
+    def _answer_ready(self, exchange: Exchange) -> None:
+        answer_ready(exchange, self._health.why_not_ready())

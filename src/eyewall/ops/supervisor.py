@@ -102,6 +102,8 @@ class Supervisor:
         self.generation = 1
         self.told: dict[str, Any] = {}
         """What each new worker is told beside its slot: that it begins suspended, for example."""
+        self.on_gone: Callable[[WorkerProcess], None] | None = None
+        """Called when a worker has ended and its last words were heard."""
         self._slots: dict[int, _Slot] = {}
         self._workers: dict[int, WorkerProcess] = {}
         self._changing = asyncio.Lock()
@@ -284,7 +286,7 @@ class Supervisor:
         code = os.waitstatus_to_exitcode(status)
         was_serving = worker.state is State.READY
         worker.died(code)
-        self._do(worker.forget())
+        self._do(self._bury(worker))
         slot = self._slots.get(worker.slot)
         if slot is not None and slot.worker is worker:
             slot.worker = None
@@ -295,6 +297,11 @@ class Supervisor:
                 if slot.mending is None:
                     self._mend(worker.slot, slot)
         self._notify()
+
+    async def _bury(self, worker: WorkerProcess) -> None:
+        await worker.forget()
+        if self.on_gone is not None:
+            self.on_gone(worker)
 
     def _mend(self, number: int, slot: _Slot) -> None:
         slot.mending = asyncio.ensure_future(self._bring_back(number, slot))
@@ -449,6 +456,14 @@ class Supervisor:
             raise
         self._notify()
         return {"workers": count}
+
+    def why_not_ready(self) -> str | None:
+        """None while requests are welcome; else the reason."""
+        if self._stopping:
+            return "draining"
+        if not any(slot.worker is not None for slot in self._slots.values()):
+            return "no worker serves"
+        return None
 
     def workers(self) -> list[dict[str, Any]]:
         """All workers, the draining ones too."""

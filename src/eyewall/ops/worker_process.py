@@ -19,6 +19,7 @@ Spawn = Callable[[Mapping[str, Any], Sequence[int]], "subprocess.Popen[bytes]"]
 """Starts a process: gets what it is to be told, and the descriptors that it inherits."""
 
 _ABORT_S: Final = 2.0
+_LAST_WORDS_S: Final = 1.0
 
 
 class State(Enum):
@@ -48,6 +49,8 @@ class WorkerProcess:
         self.state = State.STARTING
         self.began = self.beaten = time.monotonic()
         self.figures: dict[str, int] = {}
+        self.metrics: Any = None
+        """What it had counted when it ended, as far as it could say so."""
         self.most_requests: int | None = None
         self.is_leaving = False
         loop = asyncio.get_running_loop()
@@ -96,6 +99,8 @@ class WorkerProcess:
         figures = message.get("figures")
         if isinstance(figures, dict):
             self.figures = figures
+        if "metrics" in message:
+            self.metrics = message["metrics"]
 
     @property
     def age_s(self) -> float:
@@ -135,6 +140,9 @@ class WorkerProcess:
 
     async def forget(self) -> None:
         """Close the connection to one that has ended."""
+        if self._hearing is not None:
+            # Its last words may still be on their way.
+            await asyncio.wait({self._hearing}, timeout=_LAST_WORDS_S)
         if self.peer is not None:
             await self.peer.close()
         if self._hearing is not None:

@@ -46,11 +46,13 @@ from eyewall.web.ui_modules import collect_methods, collect_modules
 
 if TYPE_CHECKING:
     from eyewall.web.handler.response_output import Transform
+    from eyewall.web.routing.router import Observer
     from eyewall.web.templates.loader import BaseLoader
 
     Route = ClassRoute | FunctionRoute | ExchangeRoute | DelegateRoute | MountRoute
 
 F = TypeVar("F", bound=Callable[..., Any])
+N = TypeVar("N", bound="ClassRoute | FunctionRoute | ExchangeRoute | MountRoute")
 
 
 class Application(ReversibleRouter):
@@ -111,11 +113,14 @@ class Application(ReversibleRouter):
         self.logs_requests = bool(
             self._log_function or (settings.get("access_log", True) and not access_log.disabled)
         )
+        self.observer: Observer | None = None
+        self.times_requests = self.logs_requests
+        self._routes: list[ClassRoute | FunctionRoute | ExchangeRoute | MountRoute] = []
         default = settings.get("default_handler_class", ErrorHandler)
         arguments = settings.get("default_handler_args", {})
         if default is ErrorHandler and not arguments:
             arguments = {"status_code": 404}
-        self._default = ClassRoute(self, default, arguments)
+        self._default = self._noted(ClassRoute(self, default, arguments, label="unmatched"))
         self._paths: list[tuple[re.Pattern[str], Route]] = []
         handlers = [*_static_rules(settings), *(handlers or ())]
         self._table: RouteTable[Route] = self._make_table(handlers)
@@ -288,14 +293,15 @@ class Application(ReversibleRouter):
     def _route(self, rule: Rule) -> "Route":
         target = rule.target
         if isinstance(rule, Mount):
-            return MountRoute(rule)
+            return self._noted(MountRoute(rule))
+        label = rule.regex.pattern.removesuffix("$") if isinstance(rule, URLSpec) else None
         if isinstance(target, type) and issubclass(target, RequestHandler):
-            return ClassRoute(self, target, rule.target_kwargs)
+            return self._noted(ClassRoute(self, target, rule.target_kwargs, label=label))
         takes_exchanges = getattr(target, "serves_exchanges", False)
         if takes_exchanges or isinstance(target, Application | HTTPServerConnectionDelegate):
-            return ExchangeRoute(target)
+            return self._noted(ExchangeRoute(target))
         if callable(target) and not isinstance(target, type):
-            route = FunctionRoute(self)
+            route = self._noted(FunctionRoute(self, label=label))
             named = tuple(rule.regex.groupindex) if isinstance(rule, URLSpec) else None
             route.add(("*",), target, path_names=named or None)
             return route
@@ -303,6 +309,25 @@ class Application(ReversibleRouter):
             f"{rule!r}: {target!r} is neither a RequestHandler subclass nor a function, "
             "an application, a router or a list of rules"
         )
+
+    def _noted(self, route: "N") -> "N":
+        self._routes.append(route)
+        return route
+
+    def observe(self, observer: "Observer", prefix: str = "") -> None:
+        """Call a function after each answer of a handler, of mounted applications too.
+
+        Args:
+            observer: Called with the route's pattern, the method, the status, and the seconds
+                that it took.
+            prefix: What to put before the patterns.
+        """
+        if self.observer is observer:
+            return
+        self.observer = observer
+        self.times_requests = True
+        for route in self._routes:
+            route.observe(observer, "" if route is self._default else prefix)
 
     def _name(self, rule: Rule) -> None:
         if rule.name:
@@ -357,7 +382,8 @@ class Application(ReversibleRouter):
         def register(function: F) -> F:
             route = self._templates.get(template)
             if route is None:
-                route = self._templates[template] = FunctionRoute(self)
+                route = self._noted(FunctionRoute(self, label=template))
+                self._templates[template] = route
                 spec = URLSpec(pattern, function, None, name)
                 self._table.add_path(spec.regex, route)
                 self._paths.append((spec.regex, route))

@@ -78,10 +78,11 @@ def encode_body(value: Any) -> tuple[bytes, dict[str, str]]:
 class FunctionRoute:
     """Serves requests with functions, one for each method."""
 
-    __slots__ = ("application", "functions", "plans", "sources")
+    __slots__ = ("application", "functions", "label", "plans", "sources")
 
-    def __init__(self, application: "Application") -> None:
+    def __init__(self, application: "Application", *, label: str | None = None) -> None:
         self.application = application
+        self.label = label or "function"
         self.functions: dict[str, Callable[..., Any]] = {}
         self.sources: dict[str, Callable[..., Any]] = {}
         """The functions as they were written."""
@@ -119,7 +120,7 @@ class FunctionRoute:
         """Handle one request."""
         if self.application.cors is not None and self.application.cors.preflight(exchange):
             return None
-        began = time.monotonic() if self.application.logs_requests else 0.0
+        began = time.monotonic() if self.application.times_requests else 0.0
         method = exchange.method
         functions = self.functions
         function = functions.get(method) or (functions.get("GET") if method == "HEAD" else None)
@@ -197,8 +198,16 @@ class FunctionRoute:
             accepts = exchange.header("Accept-Encoding")
             headers, body = application.compression.whole(accepts, status, headers, body)
         exchange.respond(status, headers, body)
-        if self.application.logs_requests:
-            self.application.log_exchange(exchange, status, time.monotonic() - began)
+        if application.times_requests:
+            seconds = time.monotonic() - began
+            if application.observer is not None:
+                application.observer(self.label, exchange.method, status, seconds)
+            if application.logs_requests:
+                application.log_exchange(exchange, status, seconds)
+
+    def observe(self, _observer: Any, prefix: str) -> None:
+        """The application's observer is asked for with each answer."""
+        self.label = prefix + self.label
 
     def _unserved(self, exchange: Exchange, began: float) -> None:
         allowed = {*self.functions, "OPTIONS"} | ({"HEAD"} if "GET" in self.functions else set())

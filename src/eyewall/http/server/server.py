@@ -13,6 +13,7 @@ from eyewall.http.server.tls import from_ssl_options
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.sockets import bind_sockets, bind_unix_socket
 
+_TOTALS: Final = ("requests", "refused")
 _BODY_BYTES: Final = DEFAULT_LIMITS["body_bytes"]
 
 
@@ -84,6 +85,7 @@ class HTTPServer:
         if decompress_request:
             self.app = decompressing(app, int(chosen.get("body_bytes", _BODY_BYTES)))
         self._servers: list[Server] = []
+        self._past = dict.fromkeys(_TOTALS, 0)
         self._diverted: Callable[[Any], object] | None = None
         self._bound: list[socket.socket] = []
 
@@ -173,11 +175,13 @@ class HTTPServer:
         self.stop()
         for server in self._servers:
             server.close()
+            for name in _TOTALS:
+                self._past[name] += server.stats()[name]
         self._servers.clear()
 
     def stats(self) -> dict[str, int]:
         """`connections`, `exchanges` under way, `requests` and `refused` so far."""
-        total = {"connections": 0, "exchanges": 0, "requests": 0, "refused": 0}
+        total = {"connections": 0, "exchanges": 0, **self._past}
         for server in self._servers:
             for name, value in server.stats().items():
                 total[name] += value

@@ -1,6 +1,7 @@
 """`RequestHandler`: the class that users subclass."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -49,6 +50,7 @@ class RequestHandler(Rendering):
     _stream_request_body: bool = False
     _has_session: bool = False
     _logged_at: float = 0.0
+    _label: str = ""
 
     def __init__(
         self,
@@ -216,6 +218,9 @@ class RequestHandler(Rendering):
 
     def _after_finish(self) -> None:
         application = self.application
+        if application.observer is not None:
+            seconds = time.monotonic() - self._logged_at
+            application.observer(self._label, self.exchange.method, self._status_code, seconds)
         if application.logs_requests:
             application.log_request(self)
         if type(self).on_finish is not RequestHandler.on_finish:

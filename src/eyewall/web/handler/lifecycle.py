@@ -59,6 +59,7 @@ class ClassRoute:
         "decodes",
         "handler_class",
         "kwargs",
+        "label",
         "plans",
         "sources",
     )
@@ -68,8 +69,11 @@ class ClassRoute:
         application: "Application",
         handler_class: type[RequestHandler],
         kwargs: dict[str, Any],
+        *,
+        label: str | None = None,
     ) -> None:
         base = RequestHandler
+        self.label = label or handler_class.__qualname__
         self.application = application
         self.handler_class = handler_class
         self.kwargs = kwargs
@@ -82,7 +86,7 @@ class ClassRoute:
         self._prepares = handler_class.prepare is not base.prepare or self._has_session
         self._closes = handler_class.on_connection_close is not base.on_connection_close
         self._own_etag = handler_class.compute_etag is not base.compute_etag
-        self._quiet = not application.logs_requests and handler_class.on_finish is base.on_finish
+        self._quiet = not application.times_requests and handler_class.on_finish is base.on_finish
         # Where they differ from request to request, they are asked for.
         differ = application.headers_differ or application.hsts is not None
         self._headers = None if differ else application.default_headers
@@ -102,6 +106,11 @@ class ClassRoute:
                 self.sources[method] = verb
                 if plan is not None:
                     self.plans[method] = plan
+
+    def observe(self, _observer: Any, prefix: str) -> None:
+        """Answers are timed from now on; the application's observer is told of each."""
+        self.label = prefix + self.label
+        self._quiet = False
 
     def serve(  # noqa: C901, PLR0912, PLR0915 - one frame: each call saved is paid by every request
         self, exchange: Exchange, args: tuple[str, ...], kwargs: dict[str, str]
@@ -129,8 +138,9 @@ class ClassRoute:
             handler._own_etag = _OwnEtag(handler)
         if self._quiet:
             handler._quiet = True
-        elif self.application.logs_requests:
+        elif self.application.times_requests:
             handler._logged_at = time.monotonic()
+            handler._label = self.label
         if self._transforms:
             handler._transforms = [make(handler.request) for make in self._transforms]
         try:

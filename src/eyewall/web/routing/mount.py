@@ -4,6 +4,7 @@ import re
 from typing import Any, final
 
 from eyewall.http.exchange import Exchange
+from eyewall.web.routing.router import Observer, observe_in
 from eyewall.web.routing.rules import PathMatches, Rule
 
 
@@ -58,3 +59,7 @@ class MountRoute:
     def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
         """Handle one request."""
         self._app(MountedExchange(exchange, self._prefix))
+
+    def observe(self, observer: Observer, prefix: str) -> None:
+        """Let the application tell of its answers, if it can."""
+        observe_in(self._app, observer, prefix + self._prefix)

@@ -1,10 +1,20 @@
 """`Router`: what finds the handler of a request; subclass it for ways of your own."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, final
+from typing import Any, Protocol, TypeAlias, final
 
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
+
+Observer: TypeAlias = Callable[[str, str, int, float], object]
+"""Told of an answer: the route's pattern, the method, the status, the seconds."""
+
+
+def observe_in(app: Any, observer: Observer, prefix: str) -> None:
+    """Let what serves exchanges tell of its answers, if it is an application."""
+    observe = getattr(app, "observe", None)
+    if observe is not None:
+        observe(observer, prefix)
 
 
 class Delegate(Protocol):
@@ -70,6 +80,10 @@ class ExchangeRoute:
     def serve(self, exchange: Exchange, _args: tuple[str, ...], _kwargs: dict[str, str]) -> None:
         """Handle one request."""
         self._app(exchange)
+
+    def observe(self, observer: Observer, prefix: str) -> None:
+        """Let the application tell of its answers, if it can."""
+        observe_in(self._app, observer, prefix)
 
 
 @final
