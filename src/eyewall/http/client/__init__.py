@@ -3,6 +3,7 @@
 from eyewall.http.client.circuit import CircuitBreaker, CircuitState
 from eyewall.http.client.client import AsyncHTTPClient
 from eyewall.http.client.cookies import Cookies
+from eyewall.http.client.curl import CurlAsyncHTTPClient
 from eyewall.http.client.errors import (
     HTTPCertificateError,
     HTTPCircuitOpenError,
@@ -34,6 +35,7 @@ __all__ = [
     "CircuitBreaker",
     "CircuitState",
     "Cookies",
+    "CurlAsyncHTTPClient",
     "Gathered",
     "HTTPCertificateError",
     "HTTPCircuitOpenError",
