@@ -64,15 +64,17 @@ class BaseIOStream:
         self._reader: Any = None
         self._writer: Any = None
         self._buffer = bytearray()
-        self._early = bytearray()
+        self._write_buffer = bytearray()
         self._read: Read | None = None
         self._read_future: asyncio.Future[Any] | None = None
         self._writes: deque[asyncio.Future[None]] = deque()
         self._paused = False
         self._ended = False
+        self._lost = False
         self._closed = False
         self._close_callback: Callable[[], object] | None = None
         self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._face: IOLoop | None = None
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -80,6 +82,7 @@ class BaseIOStream:
         if loop is None:
             face = IOLoop.current()
             assert face is not None
+            self._face = face
             loop = self._own_loop = face.asyncio_loop
         return loop
 
@@ -92,6 +95,10 @@ class BaseIOStream:
     def _start(self) -> None:
         """Begin to put the descriptor under a transport, unless that was done."""
         raise NotImplementedError
+
+    def _is_open(self) -> bool:
+        """Whether there is a peer, who can go away."""
+        return True
 
     def _send_early(self, data: bytes) -> int:
         """Send what can be sent before there is a transport; the number of bytes sent."""
@@ -218,6 +225,10 @@ class BaseIOStream:
         if self._closed:
             return
         self._buffer += data
+        self._arrived()
+
+    def _arrived(self) -> None:
+        """Go on with what is in the buffer now."""
         if self._read is not None:
             self._try()
         if self._read is None and len(self._buffer) >= self._high_water:
@@ -253,7 +264,7 @@ class BaseIOStream:
             StreamClosedError: The stream is closed; or, in the future, was closed before.
             StreamBufferFullError: More than `max_write_buffer_size` would wait.
         """
-        if self._closed:
+        if self._closed or self._lost:
             raise StreamClosedError(self.error)
         if type(data) is not bytes:
             data = bytes(data)
@@ -261,10 +272,10 @@ class BaseIOStream:
             self._check_room(len(data))
         writer = self._writer
         if writer is None:
-            if not self._early:
+            if not self._write_buffer:
                 data = data[self._send_early(data) :]
-            self._early += data
-            waits = bool(self._early)
+            self._write_buffer += data
+            waits = bool(self._write_buffer)
             self._start()
         else:
             writer.write(data)
@@ -277,7 +288,7 @@ class BaseIOStream:
         return future
 
     def _check_room(self, size: int) -> None:
-        waiting = len(self._early)
+        waiting = len(self._write_buffer)
         if self._writer is not None:
             waiting += self._writer.get_write_buffer_size()
         if waiting + size > (self.max_write_buffer_size or 0):
@@ -285,7 +296,7 @@ class BaseIOStream:
 
     def writing(self) -> bool:
         """Whether bytes wait to be sent."""
-        return bool(self._early) or (self._wire is not None and self._wire.clogged)
+        return bool(self._write_buffer) or (self._wire is not None and self._wire.clogged)
 
     def flushed(self) -> None:
         """All bytes have been sent; called by the wire."""
@@ -304,7 +315,7 @@ class BaseIOStream:
             return
         if self._closed:
             self._run_close_callback()
-        else:
+        elif self._is_open():
             self._start()
 
     def closed(self) -> bool:
@@ -327,6 +338,7 @@ class BaseIOStream:
     def ended(self, error: BaseException | None, *, lost: bool) -> None:
         """The peer sends no more, or the connection is lost; called by the wire."""
         if lost:
+            self._lost = True
             self._reader = self._writer = None
             self._fail_writes(error)
         if self._closed:
@@ -359,7 +371,7 @@ class BaseIOStream:
         self._close_transports()
         self._fail_writes(error)
         self._buffer = bytearray()
-        self._early = bytearray()
+        self._write_buffer = bytearray()
         self._run_close_callback()
 
     def _close_transports(self) -> None:
@@ -384,15 +396,16 @@ class BaseIOStream:
     def _run_close_callback(self) -> None:
         callback, self._close_callback = self._close_callback, None
         if callback is not None and not self._loop.is_closed():
-            IOLoop(self._loop).add_callback(callback)
+            assert self._face is not None
+            self._face.add_callback(callback)
 
     def _attached(self, reader: Any, writer: Any) -> None:
         """The transports are there; send what was written meanwhile."""
         self._reader, self._writer = reader, writer
         if self._read is None and len(self._buffer) >= self._high_water:
             self._pause()
-        if writer is not None and self._early:
-            early, self._early = bytes(self._early), bytearray()
+        if writer is not None and self._write_buffer:
+            early, self._write_buffer = bytes(self._write_buffer), bytearray()
             writer.write(early)
         if writer is not None and not self._wire.clogged:
             self.flushed()
@@ -408,3 +421,8 @@ def fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()
+
+
+def within(task: "asyncio.Task[None]", loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether `task` is the one that runs now."""
+    return loop.is_running() and asyncio.current_task(loop) is task

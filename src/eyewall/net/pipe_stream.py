@@ -4,7 +4,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, Any
 
-from eyewall.net.base_stream import BaseIOStream
+from eyewall.net.base_stream import BaseIOStream, within
 from eyewall.net.wire import PipeWire
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ class PipeIOStream(BaseIOStream):
     """
 
     def __init__(self, fd: int, *args: Any, **kwargs: Any) -> None:
-        self._fd = fd
         mode = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
         os.set_blocking(fd, False)
+        self._file = _File(fd)
         self._reads = mode != os.O_WRONLY
         self._can_write = mode != os.O_RDONLY
         self._task: asyncio.Task[None] | None = None
@@ -33,58 +33,64 @@ class PipeIOStream(BaseIOStream):
 
     def fileno(self) -> int:
         """The descriptor, or -1 when it is closed."""
-        return self._fd
+        return self._file.fileno()
 
     def _start(self) -> None:
-        if self._task is None and self._wire is None:
+        if self._task is None and self._wire is None and not self._ended:
             self._task = self._loop.create_task(self._attach())
+            self._task.add_done_callback(self._task_over)
+
+    def _task_over(self, task: "asyncio.Task[None]") -> None:
+        self._task = None
+        if task.cancelled():
+            self._file.close()
+            self._shut(None)
 
     async def _attach(self) -> None:
         reader: Any = None
         writer: Any = None
-        fd, self._fd = self._fd, -1
         wire = PipeWire(self)
         loop = self._loop
-        # A terminal goes both ways, and each transport closes the descriptor that it has.
-        ends = [os.dup(fd), fd] if self._reads and self._can_write else [fd]
         try:
             if self._reads:
-                reader, _ = await loop.connect_read_pipe(lambda: wire, _File(ends[0]))
+                # A terminal goes both ways, and each transport closes what it was given.
+                file = _File(os.dup(self.fileno())) if self._can_write else self._file
+                reader, _ = await loop.connect_read_pipe(lambda: wire, file)
             if self._can_write:
-                writer, _ = await loop.connect_write_pipe(lambda: wire, _File(ends[-1]))
-        except (OSError, ValueError) as exc:
-            for end in ends:
-                os.close(end)
-            self._task = None
+                writer, _ = await loop.connect_write_pipe(lambda: wire, self._file)
+        except BaseException as exc:
+            if reader is not None:
+                reader.close()
+            if not isinstance(exc, (OSError, ValueError)):
+                raise
+            self._file.close()
             self._shut(exc)
             return
         self._task = None
-        if self._closed:
+        if self._closed or self._lost:
             for transport in (reader, writer):
                 if transport is not None:
                     transport.close()
             return
         self._wire = wire
-        self._fd = fd
         self._attached(reader, writer)
 
     def _send_early(self, data: bytes) -> int:
-        if self._task is not None or not self._can_write:
+        if not self._can_write:
             return 0
         try:
-            return os.write(self._fd, data)
+            return os.write(self.fileno(), data)
         except OSError:
             # Not now, or not at all: the transport will tell.
             return 0
 
-    def _close_transports(self) -> None:
-        super()._close_transports()
-        self._fd = -1
-
     def _release(self) -> None:
-        if self._fd >= 0 and self._wire is None:
-            fd, self._fd = self._fd, -1
-            os.close(fd)
+        task, self._task = self._task, None
+        if task is None or task.done() or self._loop.is_closed():
+            self._file.close()
+        elif not within(task, self._loop):
+            # The task takes the descriptor from the loop's selector before it is closed.
+            task.cancel()
 
 
 class _File:

@@ -1,13 +1,15 @@
 """A stream over a socket: connecting, and going under a transport of the loop."""
 
-import asyncio
 import socket
 from collections.abc import Coroutine
-from typing import Any, Self
+from typing import Any, Self, TYPE_CHECKING
 
-from eyewall.net.base_stream import BaseIOStream, fail
+from eyewall.net.base_stream import BaseIOStream, fail, within
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.wire import SocketWire
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class SocketStream(BaseIOStream):
@@ -85,14 +87,14 @@ class SocketStream(BaseIOStream):
         self._task = None
         future, self._connected = self._connected, None
         if future is not None:
-            fail(future, self._connect_error(error))
+            fail(future, StreamClosedError(error))
         self._shut(error)
 
-    def _connect_error(self, error: BaseException) -> BaseException:
-        return StreamClosedError(error)
+    def _is_open(self) -> bool:
+        return is_connected(self._socket)
 
     def _start(self) -> None:
-        if self._task is None and self._wire is None:
+        if self._task is None and self._wire is None and not self._ended:
             self._spawn(self._attach())
 
     async def _attach(self) -> None:
@@ -108,10 +110,13 @@ class SocketStream(BaseIOStream):
             transport.close()
             return
         self._wire = wire
+        self._attached(transport, transport)
+
+    def _attached(self, reader: Any, writer: Any) -> None:
         future, self._connected = self._connected, None
         if future is not None and not future.done():
             future.set_result(self)
-        self._attached(transport, transport)
+        super()._attached(reader, writer)
 
     async def _transport(self, wire: SocketWire) -> Any:
         # Reading begins within the call, before the stream knows its transport.
@@ -119,7 +124,6 @@ class SocketStream(BaseIOStream):
         return transport
 
     def _send_early(self, data: bytes) -> int:
-        # Before its transport is there, a socket that is connected may be written to as it is.
         if self._connected is not None:
             return 0
         try:
@@ -142,7 +146,7 @@ class SocketStream(BaseIOStream):
         task, self._task = self._task, None
         if task is None or task.done() or self._loop.is_closed():
             self._socket.close()
-        elif not _within(task, self._loop):
+        elif not within(task, self._loop):
             # The task takes the socket from the loop's selector before it is closed.
             task.cancel()
 
@@ -153,5 +157,10 @@ class SocketStream(BaseIOStream):
         super()._shut(error)
 
 
-def _within(task: "asyncio.Task[None]", loop: asyncio.AbstractEventLoop) -> bool:
-    return loop.is_running() and asyncio.current_task(loop) is task
+def is_connected(sock: socket.socket) -> bool:
+    """Whether a socket has a peer."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True

@@ -1,17 +1,20 @@
 """`IOStream` and `SSLIOStream`: streams over sockets, without TLS and with it."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TYPE_CHECKING
 
 from eyewall.base.log import gen_log
 from eyewall.net.base_stream import fail
 from eyewall.net.errors import StreamClosedError
-from eyewall.net.socket_stream import SocketStream
+from eyewall.net.socket_stream import SocketStream, is_connected
 from eyewall.net.tls import TLSSocket, ssl_options_to_context
+from eyewall.net.tls_session import TLSSession, TLSTransport
 from eyewall.net.wire import SocketWire
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class IOStream(SocketStream):
@@ -43,7 +46,8 @@ class IOStream(SocketStream):
 
         Raises:
             StreamClosedError: The stream is closed.
-            ValueError: A read or a write is under way, or a server has no certificate.
+            ValueError: A read or a write is under way, or a server has no certificate, or a
+                client that checks the name has none.
             ssl.SSLError: In the future, when the handshake fails.
         """
         if self._closed:
@@ -54,21 +58,25 @@ class IOStream(SocketStream):
             if server_side:
                 raise ValueError("a server's start_tls needs ssl_options with a certificate")
             ssl_options = ssl.create_default_context()
+        context = ssl_options_to_context(ssl_options, server_side)
+        session = TLSSession(context, server_side=server_side, server_hostname=server_hostname)
         stream = SSLIOStream(
             self._socket,
-            ssl_options=ssl_options_to_context(ssl_options, server_side),
+            ssl_options=context,
             max_buffer_size=self.max_buffer_size,
             read_chunk_size=self.read_chunk_size,
             max_write_buffer_size=self.max_write_buffer_size,
             server_side=server_side,
-            server_hostname=server_hostname,
-            start=False,
+            session=session,
         )
-        transport, self._writer, self._reader = self._writer, None, None
-        stream.take_over(self._loop, transport, bytes(self._buffer))
         stream.set_close_callback(self._close_callback)
+        wire, transport = self._wire, self._writer
+        if wire is not None:
+            self._resume()
+            stream.take_over(wire, transport, bytes(self._buffer))
         self._close_callback = None
         self._closed = True
+        self._reader = self._writer = None
         return stream.wait_for_handshake()
 
 
@@ -81,11 +89,12 @@ class SSLIOStream(IOStream):
         ssl_options: A context, or a dictionary for `ssl_options_to_context`.
         server_side: Whether this side is the server.
         server_hostname: The name that the certificate is to have; `connect` may give it too.
-        start: Begin the handshake now, when the socket is connected.
+        session: The connection so far, where something was said already.
         kwargs: As for `BaseIOStream`.
 
     Raises:
-        ValueError: The handshake of the `ssl.SSLSocket` is over.
+        ValueError: The handshake of the `ssl.SSLSocket` is over; or the socket is connected and
+            the name missing, where the context checks it.
     """
 
     def __init__(
@@ -95,7 +104,7 @@ class SSLIOStream(IOStream):
         ssl_options: Mapping[str, Any] | ssl.SSLContext | None = None,
         server_side: bool = False,
         server_hostname: str | None = None,
-        start: bool = True,
+        session: TLSSession | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(sock, ssl.SSLSocket):
@@ -106,19 +115,38 @@ class SSLIOStream(IOStream):
             sock = socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         self._context = ssl_options_to_context(ssl_options or {}, server_side)
         self._server_side = server_side
+        self._session = session
         self._handshake: asyncio.Future[Any] | None = None
-        self._handshake_error: BaseException | None = None
-        self._old: tuple[Any, bytes] | None = None
+        self._channel: TLSTransport | None = None
         super().__init__(sock, **kwargs)
-        self._server_hostname = server_hostname
         self._view = TLSSocket(sock)
-        if start and _is_connected(sock):
+        if session is None and is_connected(sock):
+            self._begin_session(server_hostname)
             self._start()
+        else:
+            self._server_hostname = server_hostname
 
     @property
     def socket(self) -> TLSSocket:
         """The socket, with TLS's `cipher`, `getpeercert`, ... beside its own names."""
         return self._view
+
+    def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
+        """Connect the socket and shake hands; the future gives the stream itself.
+
+        Args:
+            address: What `socket.connect` takes; a name of a host is looked up in a thread.
+            server_hostname: The name that the certificate is to have.
+
+        Raises:
+            StreamClosedError: In the future, when it fails; `real_error` says why.
+            ssl.SSLError: In the future, when the handshake fails.
+            RuntimeError: The stream is being connected, or was.
+            ValueError: There is no name, and the context checks it.
+        """
+        if self._session is None and not self._closed:
+            self._begin_session(server_hostname or self._server_hostname)
+        return super().connect(address)
 
     def wait_for_handshake(self) -> "asyncio.Future[Self]":
         """A future of this stream, done when the handshake is.
@@ -129,94 +157,83 @@ class SSLIOStream(IOStream):
         """
         if self._handshake is not None:
             raise RuntimeError("somebody waits for the handshake already")
-        if self._wire is not None:
+        if self._session is not None and self._session.established:
             return self._done(self)
         future: asyncio.Future[Self] = self._loop.create_future()
         if self._closed:
-            fail(future, self._handshake_error or StreamClosedError(self.error))
+            fail(future, _reason(self.error))
         else:
             self._handshake = future
             future.add_done_callback(self._connect_cancelled)
             self._start()
         return future
 
-    def take_over(self, loop: asyncio.AbstractEventLoop, transport: Any, arrived: bytes) -> None:
-        """Go on with the transport of a plain stream, and with what it had received."""
-        self._own_loop = loop
-        if transport is not None:
-            self._old = (transport, arrived)
-        self._start()
+    def take_over(self, wire: SocketWire, transport: Any, arrived: bytes) -> None:
+        """Go on with the connection of a plain stream, and with what it had received."""
+        assert self._session is not None
+        self._wire = wire
+        wire.sink = self
+        if arrived:
+            self._session.receive(arrived)
+        self._attached(transport, transport)
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take bytes that have arrived; called by the wire."""
+        if self._closed or self._session is None:
+            return
+        self._session.receive(data)
+        if self._channel is not None:
+            self._advance(self._session, self._channel)
+
+    def _begin_session(self, server_hostname: str | None) -> None:
+        self._session = TLSSession(
+            self._context, server_side=self._server_side, server_hostname=server_hostname
+        )
 
     def _attached(self, reader: Any, writer: Any) -> None:
-        self._view.ssl_object = writer.get_extra_info("ssl_object")
+        assert self._session is not None
+        self._channel = self._reader = TLSTransport(writer, self._session)
+        self._advance(self._session, self._channel)
+
+    def _advance(self, session: TLSSession, channel: TLSTransport) -> None:
+        """Do what the bytes that are there allow."""
+        try:
+            if not session.established:
+                if not session.shake_hands():
+                    return
+                self._established(session, channel)
+                if self._closed:
+                    return
+            before = len(self._buffer)
+            goes_on = session.decrypt_into(self._buffer)
+        except ssl.SSLError as exc:
+            self._broken(exc)
+            return
+        finally:
+            if not self._closed:
+                channel.flush()
+        if len(self._buffer) != before:
+            self._arrived()
+        if not goes_on:
+            self.ended(None, lost=False)
+
+    def _established(self, session: TLSSession, channel: TLSTransport) -> None:
+        self._view.ssl_object = session.object
+        super()._attached(channel, channel)
         future, self._handshake = self._handshake, None
         if future is not None and not future.done():
             future.set_result(self)
-        super()._attached(reader, writer)
 
-    async def _transport(self, wire: SocketWire) -> Any:
-        loop, name = self._loop, self._server_hostname
-        if not self._server_side and name is None and self._context.check_hostname:
-            raise ValueError(
-                "checking the certificate needs server_hostname; or set check_hostname to False"
-            )
-        if self._old is not None:
-            return await self._upgrade(wire)
-        transport: Any
-        if self._server_side:
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: wire, self._socket, ssl=self._context
-            )
-        elif self._socket.family == socket.AF_UNIX:
-            transport, _ = await loop.create_unix_connection(
-                lambda: wire, sock=self._socket, ssl=self._context, server_hostname=name or ""
-            )
-        else:
-            transport, _ = await loop.create_connection(
-                lambda: wire, sock=self._socket, ssl=self._context, server_hostname=name or ""
-            )
-        return transport
-
-    async def _upgrade(self, wire: SocketWire) -> Any:
-        assert self._old is not None
-        transport, arrived = self._old
-        loop = self._loop
-        if arrived:
-            # The first turn puts TLS on the transport, the second has it begin: then it takes
-            # bytes.
-            loop.call_soon(loop.call_soon, _replay, transport, arrived)
-        try:
-            encrypted = await loop.start_tls(
-                transport,
-                wire,
-                self._context,
-                server_side=self._server_side,
-                server_hostname=None if self._server_side else self._server_hostname or "",
-            )
-        except BaseException:
-            transport.abort()
-            raise
-        # `start_tls` tells the protocol nothing of its new transport.
-        assert encrypted is not None
-        wire.connection_made(encrypted)
-        return encrypted
+    def _broken(self, error: ssl.SSLError) -> None:
+        gen_log.warning("SSL Error on %s: %s", self._peer(), error)
+        if self._channel is not None:
+            # An alert tells the peer why.
+            self._channel.flush()
+        self._shut(error)
 
     def _send_early(self, data: bytes) -> int:
         del data
         return 0
-
-    def _connect_failed(self, error: BaseException) -> None:
-        self._handshake_error = self._connect_error(error)
-        future, self._handshake = self._handshake, None
-        if future is not None:
-            fail(future, self._handshake_error)
-        if isinstance(error, ssl.SSLError):
-            gen_log.warning("SSL Error on %s: %s", self._peer(), error)
-        super()._connect_failed(error)
-
-    def _connect_error(self, error: BaseException) -> BaseException:
-        certain = isinstance(error, (ssl.SSLError, ValueError))
-        return error if certain else StreamClosedError(error)
 
     def _peer(self) -> Any:
         try:
@@ -225,26 +242,13 @@ class SSLIOStream(IOStream):
             return "a closed connection"
 
     def _shut(self, error: BaseException | None) -> None:
-        future, self._handshake = self._handshake, None
-        if future is not None:
-            fail(future, StreamClosedError(error))
+        waiting = (self._handshake, self._connected)
+        self._handshake = self._connected = None
+        for future in waiting:
+            if future is not None:
+                fail(future, _reason(error))
         super()._shut(error)
 
 
-def _replay(transport: Any, arrived: bytes) -> None:
-    """Give bytes to the TLS protocol of a transport as if they arrived now."""
-    protocol = transport.get_protocol()
-    while arrived and not transport.is_closing():
-        target = protocol.get_buffer(len(arrived))
-        count = min(len(target), len(arrived))
-        target[:count] = arrived[:count]
-        protocol.buffer_updated(count)
-        arrived = arrived[count:]
-
-
-def _is_connected(sock: socket.socket) -> bool:
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
+def _reason(error: BaseException | None) -> BaseException:
+    return error if isinstance(error, ssl.SSLError) else StreamClosedError(error)
