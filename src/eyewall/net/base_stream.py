@@ -279,7 +279,8 @@ class BaseIOStream:
             self._start()
         else:
             writer.write(data)
-            waits = self._wire.clogged
+            # A transport that could not write closes, and tells so in the next turn.
+            waits = self._wire.clogged or writer.is_closing()
         future: asyncio.Future[None] = self._loop.create_future()
         if waits:
             self._writes.append(future)
@@ -407,7 +408,7 @@ class BaseIOStream:
         if writer is not None and self._write_buffer:
             early, self._write_buffer = bytes(self._write_buffer), bytearray()
             writer.write(early)
-        if writer is not None and not self._wire.clogged:
+        if writer is not None and not self._wire.clogged and not writer.is_closing():
             self.flushed()
 
     def _done(self, result: T) -> "asyncio.Future[T]":

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from eyewall.base.errors import ConfigurationError
@@ -17,12 +18,15 @@ class CaresResolver(Resolver):
     Args:
         timeout: Seconds to wait for one server.
         tries: How often each server is asked.
+        servers: Addresses of servers, with `:port` where it is not 53; None for the system's.
 
     Raises:
         ConfigurationError: pycares is not installed.
     """
 
-    def initialize(self, timeout: float = 5.0, tries: int = 4) -> None:
+    def initialize(
+        self, timeout: float = 5.0, tries: int = 4, servers: Sequence[str] | None = None
+    ) -> None:
         """Take the arguments."""
         try:
             import pycares  # noqa: PLC0415 - an optional dependency
@@ -30,7 +34,7 @@ class CaresResolver(Resolver):
             raise ConfigurationError(
                 "CaresResolver needs pycares: pip install 'eyewall[cares]'"
             ) from exc
-        self._channel = pycares.Channel(timeout=timeout, tries=tries)
+        self._channel = pycares.Channel(timeout=timeout, tries=tries, servers=servers)
         self._explain = pycares.errno.strerror
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from eyewall.base.log import gen_log
 from eyewall.loop.ioloop import IOLoop
 
 _MAX_RESTARTS: Final = 100
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _ids: list[int] = []
 
 
@@ -70,15 +71,23 @@ class _Parent:
         self._restarts_left = restarts
         self._restarts = restarts
         self._stopping = False
+        self._before = {each: signal.signal(each, self._stop) for each in _SIGNALS}
 
     def start(self, number: int) -> bool:
         """Fork; True in the child."""
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            self._children[pid] = number
-            return False
+        # A signal waits until the parent knows the child, and the child handles it as its own.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if pid:
+                self._children[pid] = number
+                return False
+            for each, handler in self._before.items():
+                signal.signal(each, handler)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _ids.append(number)
         # A loop that was made before belongs to the parent.
         face = IOLoop.current(instance=False)
@@ -88,15 +97,12 @@ class _Parent:
 
     def watch(self) -> int:
         """Wait for the children and start them again; returns only in a child."""
-        before = {each: signal.signal(each, self._stop) for each in (signal.SIGTERM, signal.SIGINT)}
         while self._children:
             pid, status = os.wait()
             number = self._children.pop(pid, None)
             if number is None or self._finished(pid, number, status):
                 continue
             if self.start(number):
-                for each, handler in before.items():
-                    signal.signal(each, handler)
                 return number
         sys.exit(0)
 

@@ -1,14 +1,12 @@
 """`PipeIOStream`: a stream over one end of a pipe."""
 
+import asyncio
 import fcntl
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eyewall.net.base_stream import BaseIOStream, within
 from eyewall.net.wire import PipeWire
-
-if TYPE_CHECKING:
-    import asyncio
 
 
 class PipeIOStream(BaseIOStream):
@@ -51,18 +49,22 @@ class PipeIOStream(BaseIOStream):
         writer: Any = None
         wire = PipeWire(self)
         loop = self._loop
+        # Loops other than asyncio's own close the descriptor itself, not the file.
+        closes = not isinstance(loop, asyncio.BaseEventLoop)
+        # A terminal goes both ways, and each transport closes what it was given.
+        both = self._reads and self._can_write
+        file = _File(os.dup(self.fileno())) if both else self._file
         try:
             if self._reads:
-                # A terminal goes both ways, and each transport closes what it was given.
-                file = _File(os.dup(self.fileno())) if self._can_write else self._file
+                file.handed_over = closes
                 reader, _ = await loop.connect_read_pipe(lambda: wire, file)
             if self._can_write:
+                self._file.handed_over = closes
                 writer, _ = await loop.connect_write_pipe(lambda: wire, self._file)
-        except BaseException as exc:
+        except (OSError, ValueError) as exc:
             if reader is not None:
                 reader.close()
-            if not isinstance(exc, (OSError, ValueError)):
-                raise
+            self._file.handed_over = False
             self._file.close()
             self._shut(exc)
             return
@@ -94,15 +96,20 @@ class PipeIOStream(BaseIOStream):
 
 
 class _File:
-    """A descriptor as the loop wants it: an object that closes it, once."""
+    """A descriptor as the loop wants it: an object that closes it, once.
+
+    Attributes:
+        handed_over: Somebody else closes it.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self.handed_over = False
 
     def fileno(self) -> int:
         return self._fd
 
     def close(self) -> None:
         fd, self._fd = self._fd, -1
-        if fd >= 0:
+        if fd >= 0 and not self.handed_over:
             os.close(fd)

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Coroutine
-from typing import Any, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from eyewall.net.base_stream import BaseIOStream, fail, within
 from eyewall.net.errors import StreamClosedError
@@ -79,6 +79,23 @@ class SocketStream(BaseIOStream):
         else:
             await self._attach()
 
+    def ended(self, error: BaseException | None, *, lost: bool) -> None:
+        """The peer sends no more, or the connection is lost; called by the wire."""
+        if error is None:
+            # It was there, however short.
+            self._reached()
+        super().ended(error, lost=lost)
+
+    def _attached(self, reader: Any, writer: Any) -> None:
+        self._reached()
+        super()._attached(reader, writer)
+
+    def _reached(self) -> None:
+        """The stream can be used."""
+        future, self._connected = self._connected, None
+        if future is not None and not future.done():
+            future.set_result(self)
+
     def _connect_cancelled(self, future: "asyncio.Future[Any]") -> None:
         if future.cancelled():
             self.close()
@@ -111,12 +128,6 @@ class SocketStream(BaseIOStream):
             return
         self._wire = wire
         self._attached(transport, transport)
-
-    def _attached(self, reader: Any, writer: Any) -> None:
-        future, self._connected = self._connected, None
-        if future is not None and not future.done():
-            future.set_result(self)
-        super()._attached(reader, writer)
 
     async def _transport(self, wire: SocketWire) -> Any:
         # Reading begins within the call, before the stream knows its transport.

@@ -1,9 +1,11 @@
 """`IOStream` and `SSLIOStream`: streams over sockets, without TLS and with it."""
 
+import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any, Self, TYPE_CHECKING
+from typing import Any, Self
 
 from eyewall.base.log import gen_log
 from eyewall.net.base_stream import fail
@@ -12,9 +14,6 @@ from eyewall.net.socket_stream import SocketStream, is_connected
 from eyewall.net.tls import TLSSocket, ssl_options_to_context
 from eyewall.net.tls_session import TLSSession, TLSTransport
 from eyewall.net.wire import SocketWire
-
-if TYPE_CHECKING:
-    import asyncio
 
 
 class IOStream(SocketStream):
@@ -52,7 +51,7 @@ class IOStream(SocketStream):
         """
         if self._closed:
             raise StreamClosedError(self.error)
-        if self.reading() or self.writing() or self._task is not None:
+        if self.reading() or self.writing() or self._connected is not None:
             raise ValueError("start_tls needs an idle stream: wait for its reads and writes")
         if ssl_options is None:
             if server_side:
@@ -69,15 +68,30 @@ class IOStream(SocketStream):
             server_side=server_side,
             session=session,
         )
+        if self._task is None:
+            self._hand_over(stream)
+        else:
+            # It is going under a transport just now.
+            stream.pending = True
+            self._task.add_done_callback(lambda _: self._hand_over(stream))
+        return stream.wait_for_handshake()
+
+    def _hand_over(self, stream: "SSLIOStream") -> None:
+        """Give the connection to the stream that goes on with it."""
+        stream.pending = False
         stream.set_close_callback(self._close_callback)
-        wire, transport = self._wire, self._writer
-        if wire is not None:
-            self._resume()
-            stream.take_over(wire, transport, bytes(self._buffer))
         self._close_callback = None
+        if self._closed or stream.closed():
+            stream.close(self.error)
+            self.close()
+            return
+        if self._wire is not None:
+            self._resume()
+            stream.take_over(self._wire, self._writer, bytes(self._buffer))
+        else:
+            stream.begin()
         self._closed = True
         self._reader = self._writer = None
-        return stream.wait_for_handshake()
 
 
 class SSLIOStream(IOStream):
@@ -118,11 +132,16 @@ class SSLIOStream(IOStream):
         self._session = session
         self._handshake: asyncio.Future[Any] | None = None
         self._channel: TLSTransport | None = None
+        # Whether another stream has the connection still.
+        self.pending = False
         super().__init__(sock, **kwargs)
         self._view = TLSSocket(sock)
         if session is None and is_connected(sock):
             self._begin_session(server_hostname)
-            self._start()
+            # Before a loop runs it is not known which one; the first read or write will tell.
+            with contextlib.suppress(RuntimeError):
+                asyncio.get_running_loop()
+                self._start()
         else:
             self._server_hostname = server_hostname
 
@@ -165,8 +184,13 @@ class SSLIOStream(IOStream):
         else:
             self._handshake = future
             future.add_done_callback(self._connect_cancelled)
-            self._start()
+            self.begin()
         return future
+
+    def begin(self) -> None:
+        """Start, unless that was done or another stream has the connection still."""
+        if not self.pending:
+            self._start()
 
     def take_over(self, wire: SocketWire, transport: Any, arrived: bytes) -> None:
         """Go on with the connection of a plain stream, and with what it had received."""
@@ -216,6 +240,11 @@ class SSLIOStream(IOStream):
             self._arrived()
         if not goes_on:
             self.ended(None, lost=False)
+
+    def _reached(self) -> None:
+        """Before the handshake the stream cannot be used."""
+        if self._session is not None and self._session.established:
+            super()._reached()
 
     def _established(self, session: TLSSession, channel: TLSTransport) -> None:
         self._view.ssl_object = session.object

@@ -130,6 +130,11 @@ class TLSTransport:
         """Let the peer go on."""
         self._transport.resume_reading()
 
+    def is_closing(self) -> bool:
+        """Whether nothing more can be sent."""
+        closing: bool = self._transport.is_closing()
+        return closing
+
     def close(self) -> None:
         """Say the end and close, once everything is sent."""
         if self._session.established:

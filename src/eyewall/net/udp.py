@@ -95,13 +95,16 @@ class UDPSocket:
         """Send one datagram, when the system has room.
 
         Args:
-            data: What; a UDP datagram over IPv4 carries at most 65507 bytes.
+            data: What: at least one byte, over IPv4 at most 65507.
             address: To whom; None for the `remote` that it was opened with.
 
         Raises:
             StreamClosedError: It is closed.
-            ValueError: There is no address, or there are two.
+            ValueError: There is no address, or there are two, or nothing to send.
         """
+        if not data:
+            # asyncio drops it silently, other loops send it.
+            raise ValueError("a datagram needs at least one byte")
         await self.wire.room.wait()
         transport = self.wire.transport
         if transport is None or self._closed:
