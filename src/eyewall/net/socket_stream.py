@@ -135,6 +135,7 @@ class SocketStream(BaseIOStream):
         return transport
 
     def _send_early(self, data: bytes) -> int:
+        # Before its transport is there, a socket that is connected may be written to as it is.
         if self._connected is not None:
             return 0
         try:
