@@ -25,7 +25,6 @@ class SocketStream(BaseIOStream):
         self._socket = sock
         self._task: asyncio.Task[None] | None = None
         self._connected: asyncio.Future[Any] | None = None
-        self._server_hostname: str | None = None
         sock.setblocking(False)
 
     @property
@@ -38,7 +37,7 @@ class SocketStream(BaseIOStream):
         return self._socket.fileno()
 
     def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
-        """Connect the socket; the future gives the stream itself.
+        """Connect the socket, over TLS with the handshake; the future gives the stream itself.
 
         Reads and writes may begin at once; they wait for the connection.
 
@@ -48,18 +47,23 @@ class SocketStream(BaseIOStream):
 
         Raises:
             StreamClosedError: In the future, when it fails; `real_error` says why.
+            ssl.SSLError: In the future, when the handshake fails.
+            ValueError: There is no `server_hostname` where TLS checks it.
             RuntimeError: The stream is being connected, or was.
         """
         if self._closed:
             raise StreamClosedError(self.error)
         if self._task is not None:
             raise RuntimeError("the stream is connected, or being connected")
-        self._server_hostname = server_hostname
+        self._named(server_hostname)
         future: asyncio.Future[Self] = self._loop.create_future()
         self._connected = future
         future.add_done_callback(self._connect_cancelled)
         self._spawn(self._connect(address))
         return future
+
+    def _named(self, server_hostname: str | None) -> None:
+        """Take the name that the peer is to have."""
 
     def set_nodelay(self, value: bool) -> None:
         """Send small writes at once (`TCP_NODELAY`), or let the system collect them."""

@@ -135,6 +135,7 @@ class SSLIOStream(IOStream):
         # Whether another stream has the connection still.
         self.pending = False
         super().__init__(sock, **kwargs)
+        self._server_hostname = server_hostname
         self._view = TLSSocket(sock)
         if session is None and is_connected(sock):
             self._begin_session(server_hostname)
@@ -142,30 +143,15 @@ class SSLIOStream(IOStream):
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop()
                 self._start()
-        else:
-            self._server_hostname = server_hostname
 
     @property
     def socket(self) -> TLSSocket:
         """The socket, with TLS's `cipher`, `getpeercert`, ... beside its own names."""
         return self._view
 
-    def connect(self, address: Any, server_hostname: str | None = None) -> "asyncio.Future[Self]":
-        """Connect the socket and shake hands; the future gives the stream itself.
-
-        Args:
-            address: What `socket.connect` takes; a name of a host is looked up in a thread.
-            server_hostname: The name that the certificate is to have.
-
-        Raises:
-            StreamClosedError: In the future, when it fails; `real_error` says why.
-            ssl.SSLError: In the future, when the handshake fails.
-            RuntimeError: The stream is being connected, or was.
-            ValueError: There is no name, and the context checks it.
-        """
-        if self._session is None and not self._closed:
+    def _named(self, server_hostname: str | None) -> None:
+        if self._session is None:
             self._begin_session(server_hostname or self._server_hostname)
-        return super().connect(address)
 
     def wait_for_handshake(self) -> "asyncio.Future[Self]":
         """A future of this stream, done when the handshake is.
