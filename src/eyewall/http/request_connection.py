@@ -10,6 +10,7 @@ from eyewall.base.log import app_log, gen_log
 from eyewall.http.body import read_piece
 from eyewall.http.engine import ProtocolError, StreamClosedError
 from eyewall.http.exchange import Exchange
+from eyewall.http.exchange_stream import ExchangeStream
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.start_lines import RequestStartLine, ResponseStartLine
 from eyewall.loop.eager import start_task
@@ -96,6 +97,14 @@ class RequestConnection:
     def stream(self) -> "RequestConnection":
         """This itself: what is left of Tornado's stream beneath a connection."""
         return self
+
+    def detach(self) -> ExchangeStream:
+        """Take the connection away from HTTP; see `RequestHandler.detach`.
+
+        Raises:
+            RuntimeError: The answer was begun, or the request came by HTTP/2.
+        """
+        return ExchangeStream(self._exchange)
 
     def closed(self) -> bool:
         """Whether the peer has gone or the answer is complete."""

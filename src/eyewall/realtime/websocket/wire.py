@@ -26,6 +26,7 @@ class Wire(asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_codec",
+        "_loop",
         "_on_event",
         "_paused",
         "_ping",
@@ -46,7 +47,8 @@ class Wire(asyncio.Protocol):
         on_event: Callable[[str, Any], object],
         ping: tuple[float, float],
     ) -> None:
-        loop = asyncio.get_running_loop()
+        # It may be closed while the loop does not run.
+        self._loop = loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Answer] = loop.create_future()
         self.transport: asyncio.Transport | None = None
         self._codec = codec
@@ -220,7 +222,7 @@ class Wire(asyncio.Protocol):
     def _later(self, seconds: float, callback: Callable[[], object]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, callback)
+        self._timer = self._loop.call_later(seconds, callback)
 
     def _refuse(self, error: Exception) -> None:
         self.answer.set_exception(error)

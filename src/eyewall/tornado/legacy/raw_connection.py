@@ -24,11 +24,13 @@ class RawConnection(RequestConnection):
         if self._begun:
             return super().write(chunk)
         self._head += chunk
-        head, end, body = self._head.partition(b"\r\n\r\n")
-        if end:
+        while b"\r\n\r\n" in self._head:
+            head, _, self._head = self._head.partition(b"\r\n\r\n")
             first, _, rest = head.decode("latin-1").partition("\r\n")
             start_line, headers = parse_response_start_line(first), HTTPHeaders.parse(rest)
-            return self.write_headers(start_line, headers, body)
+            # Informational answers are the engine's: it knows whether they are waited for.
+            if start_line.code >= 200:
+                return self.write_headers(start_line, headers, self._head)
         if len(self._head) > _LONGEST_HEAD:
             raise ValueError("the head of the answer does not end")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

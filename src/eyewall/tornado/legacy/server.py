@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -51,6 +52,11 @@ class HTTPServer(_HTTPServer):
         known = {name: value for name, value in options.items() if name not in _WITHOUT_MEANING}
         if no_keep_alive:
             known["limits"] = {**known.get("limits", {}), "keep_alive_requests": 1}
+        if isinstance(known.get("ssl_options"), ssl.SSLContext):
+            raise TypeError(
+                "the engine reads certificates by itself: give ssl_options a dict with certfile "
+                "and keyfile, or a TLSConfig, instead of an SSLContext"
+            )
         if isinstance(known.get("ssl_options"), dict):
             _check_files(known["ssl_options"])
         target = serving(request_callback)
