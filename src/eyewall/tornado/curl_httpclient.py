@@ -1,16 +1,12 @@
-"""The HTTP client under the name of Tornado's client on libcurl; it does not use libcurl."""
+"""The HTTP client on libcurl, under Tornado's names."""
 
 from eyewall.http.client import HTTPError as CurlError
-from eyewall.http.client import SimpleAsyncHTTPClient
+from eyewall.http.client.curl import CurlAsyncHTTPClient
 from eyewall.tornado.legacy.stream_buffer import StreamBuffer
 
 
-class CurlAsyncHTTPClient(SimpleAsyncHTTPClient):
-    """Eyewall's own client, for programs that configure the one on libcurl by its name."""
-
-
 class _CurlStreamingBuffer(StreamBuffer):
-    """A streamed body's buffer; its size has no effect, since the engine holds servers back."""
+    """A streamed body's buffer; its size has no effect, since transfers pause by themselves."""
 
     max_buffer_size = 65536
 
