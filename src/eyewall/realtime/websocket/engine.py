@@ -1,10 +1,19 @@
 """The engine, as WebSockets use it."""
 
 from eyewall._engine import (
+    Fanout,
     ProtocolError,
+    Reactor,
     StreamClosedError,
     WebSocket,
     WebSocketCodec,
 )
 
-__all__ = ["ProtocolError", "StreamClosedError", "WebSocket", "WebSocketCodec"]
+__all__ = [
+    "Fanout",
+    "ProtocolError",
+    "Reactor",
+    "StreamClosedError",
+    "WebSocket",
+    "WebSocketCodec",
+]

@@ -178,6 +178,11 @@ class WebSocketHandler(RequestHandler):
 
     # -- for you to call
 
+    @property
+    def socket(self) -> WebSocket | None:
+        """The engine's handle, from `open` to `on_close`."""
+        return self._socket
+
     def write_message(
         self, message: str | bytes | dict[str, Any], binary: bool = False
     ) -> Awaitable[None]:
