@@ -171,3 +171,14 @@ def test_a_second_signal_ends_the_delay(run):
             server.popen.send_signal(signal.SIGTERM)
             server.wait_for("Stopping 2 workers")
             assert server.stop() == 0
+
+
+def test_spans_go_where_the_environment_says(run):
+    env = {"OTEL_TRACES_EXPORTER": "console", "OTEL_SERVICE_NAME": "shop"}
+    with run("--otel", env=env, stdout=subprocess.PIPE) as server:
+        ask(server.url(), traceparent=f"00-{'ab' * 16}-b7ad6b7169203331-01")
+        server.popen.send_signal(signal.SIGTERM)
+        span = json.loads(server.popen.stdout.readline())
+    assert span["name"] == "GET /"
+    assert span["context"]["trace_id"] == f"0x{'ab' * 16}"
+    assert span["resource"]["attributes"]["service.name"] == "shop"

@@ -101,6 +101,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "seconds that one callback may block the loop before its stack is logged; 0: any time",
         ("--slow-callback",),
     ),
+    Option("otel", bool, False, "make OpenTelemetry spans; the OTEL_ variables say where they go"),
     Option("metrics", bool, False, "count requests by route; --admin serves what is counted"),
     Option(
         "admin",

@@ -18,6 +18,7 @@ from eyewall.base.log_file import reopen_log_files
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
+from eyewall.cli.traced import traced
 from eyewall.cli.watched import watched
 from eyewall.http.server.server import HTTPServer
 from eyewall.http.server.tls import load_tls
@@ -30,6 +31,7 @@ from eyewall.net.sockets import (
 )
 from eyewall.ops.health import Health, HealthFront
 from eyewall.ops.identify import RequestIds
+from eyewall.ops.tracing import Tracing
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -214,7 +216,7 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
         _listen_to_signals(server, settings, stop, quick)
         attach = beside.attach or _nothing
         what = Served(server, served, stop.set, stop, health)
-        async with watched(app, server, settings), attach(what):
+        async with watched(app, server, settings), traced(wanted=settings["otel"]), attach(what):
             if beside.on_ready is None:
                 scheme = "https" if tls is not None else "http"
                 banner(target, addresses(served, scheme))
@@ -282,6 +284,8 @@ def _orphaned(life_fd: int, stop: asyncio.Event) -> None:
 
 def _fronted(app: Any, settings: Settings, health: Health) -> Any:
     """The application behind what is to see its requests first; itself where nothing is."""
+    if settings["otel"]:
+        app = Tracing(app)
     if settings["request_ids"]:
         app = RequestIds(app)
     if settings["health"]:

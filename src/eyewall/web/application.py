@@ -114,6 +114,7 @@ class Application(ReversibleRouter):
             self._log_function or (settings.get("access_log", True) and not access_log.disabled)
         )
         self.observer: Observer | None = None
+        self._observers: list[Observer] = []
         self.times_requests = self.logs_requests
         self._routes: list[ClassRoute | FunctionRoute | ExchangeRoute | MountRoute] = []
         default = settings.get("default_handler_class", ErrorHandler)
@@ -322,12 +323,20 @@ class Application(ReversibleRouter):
                 that it took.
             prefix: What to put before the patterns.
         """
-        if self.observer is observer:
+        if observer in self._observers:
             return
-        self.observer = observer
+        if self._observers:
+            # The patterns have their prefix already.
+            prefix = ""
+        self._observers.append(observer)
+        self.observer = observer if len(self._observers) == 1 else self._tell_all
         self.times_requests = True
         for route in self._routes:
             route.observe(observer, "" if route is self._default else prefix)
+
+    def _tell_all(self, route: str, method: str, status: int, seconds: float) -> None:
+        for observer in self._observers:
+            observer(route, method, status, seconds)
 
     def _name(self, rule: Rule) -> None:
         if rule.name:

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base.hooks import Finished, outgoing_hooks
 from eyewall.http.client.engine import ClientResponse
 from eyewall.http.client.errors import HTTPDecodeError, HTTPTooLargeError
 from eyewall.http.client.prepare import prepare, proxy_of, route
@@ -31,7 +32,7 @@ class Asked:
     """
 
     __slots__ = (
-        "client", "connected", "deadline", "first", "loop", "prepared", "request", "route",
+        "client", "connected", "deadline", "finished", "first", "loop", "prepared", "request", "route",
         "started", "waited",
     )  # fmt: skip
 
@@ -40,6 +41,11 @@ class Asked:
     ) -> None:
         self.client = client
         self.loop = client.loop
+        self.finished: list[Finished] = []
+        if outgoing_hooks:
+            for hook in outgoing_hooks:
+                request, finished = hook(request)
+                self.finished.append(finished)
         self.first = request
         self.started = client.loop.time()
         self.deadline = self.started + limit_s if limit_s else None
@@ -55,6 +61,11 @@ class Asked:
         self.request = request
         self.route = route(request, url, defaults, proxy)
         self.prepared = prepare(request, url, defaults, proxy)
+
+    def tell(self, status: int | None, error: BaseException | None) -> None:
+        """Tell those who watch how it ended."""
+        for finished in self.finished:
+            finished(status, error)
 
     def remaining(self) -> float:
         """Seconds until the deadline, for the engine; 0 for no limit."""

@@ -34,6 +34,8 @@ class Fetch(asyncio.Future[HTTPResponse]):
         self.client = client
         limit_s = request.option("request_timeout", client.defaults)
         self.asked = Asked(client, request, limit_s)
+        if self.asked.finished:
+            self.add_done_callback(self._tell)
         self.timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[HTTPResponse] | None = None
         self._link: Any = None
@@ -141,6 +143,15 @@ class Fetch(asyncio.Future[HTTPResponse]):
             self._settle_error(error)
         else:
             self._settle(task.result())
+
+    def _tell(self, _itself: object) -> None:
+        if self.cancelled():
+            self.asked.tell(None, asyncio.CancelledError())
+        elif (error := self.exception()) is not None:
+            response = getattr(error, "response", None)
+            self.asked.tell(getattr(response, "code", None), error)
+        else:
+            self.asked.tell(self.result().code, None)
 
     def _settle(self, response: HTTPResponse) -> None:
         self.client.leave(self)

@@ -298,13 +298,17 @@ async def open_stream(
     try:
         async with asyncio.timeout_at(asked.deadline):
             await opening.run(None)
-        return opening.response(idle_timeout_s)
+        response = opening.response(idle_timeout_s)
     except TimeoutError as error:
         opening.give_up()
+        asked.tell(None, error)
         raise HTTPTimeoutError(f"Timeout {opening.phase}") from error
-    except BaseException:
+    except BaseException as error:
         opening.give_up()
+        asked.tell(None, error)
         raise
+    asked.tell(response.code, None)
+    return response
 
 
 def _telling(producer: BodyProducer, sent: Callable[[], None]) -> BodyProducer:
