@@ -103,6 +103,9 @@ def _eyewall_served(io_loop: "IOLoop", eyewall_app: Any) -> Iterator[tuple["HTTP
     from eyewall.http.server.server import HTTPServer
     from eyewall.testing.ports import bind_unused_port
 
+    startup = getattr(eyewall_app, "startup", None)
+    if startup is not None:
+        io_loop.run_sync(startup)
     server = HTTPServer(eyewall_app)
     sock, port = bind_unused_port()
     with sock:

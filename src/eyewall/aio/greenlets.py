@@ -5,6 +5,7 @@ coroutine, which awaits it as part of its own task, so cancellation, time-outs a
 variables are those of the task.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, Final, ParamSpec, TypeVar
@@ -108,7 +109,7 @@ def blocking_await(awaitable: Awaitable[T]) -> T:
     """
     driver = getattr(_library().getcurrent(), _DRIVER, None)
     if driver is None:
-        if hasattr(awaitable, "close"):
+        if inspect.iscoroutine(awaitable):
             # A coroutine that nobody will await would warn about it.
             awaitable.close()
         raise RuntimeError(

@@ -16,6 +16,7 @@ from eyewall.testing.certificates import certificate_files
 from eyewall.testing.forms import File, encode_form
 from eyewall.testing.ports import bind_unused_port
 from eyewall.testing.response import StreamedResponse, TestResponse
+from eyewall.web.application import Application
 
 _MOST_REDIRECTS = 20
 
@@ -78,12 +79,17 @@ class TestClient:
 
     async def _live(self) -> AsyncGenerator[None, None]:
         # Runners of loops end generators, so even a client that nobody closes ends in its loop.
+        app = self._app if isinstance(self._app, Application) else None
+        if app is not None:
+            await app.startup()
         self._start()
         try:
             yield
         finally:
             self.close()
             await asyncio.sleep(0)
+            if app is not None:
+                await app.resources.close()
 
     def close(self) -> None:
         """End it: cut all connections and serve no more."""

@@ -21,6 +21,7 @@ from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
 from eyewall.web.handler.stock import ErrorHandler
 from eyewall.web.openapi import add_openapi
+from eyewall.web.resources import M, Resources
 from eyewall.web.routing.mount import Mount, MountRoute
 from eyewall.web.routing.router import (
     DelegateRoute,
@@ -105,6 +106,7 @@ class Application(ReversibleRouter):
         self.ui_methods = collect_methods(settings.get("ui_methods"))
         self.template_loaders: dict[Any, BaseLoader] = {}
         self.background = Background()
+        self.resources = Resources()
         self._named: dict[str, Rule] = {}
         self._routers: list[ReversibleRouter] = []
         self._templates: dict[str, FunctionRoute] = {}
@@ -437,12 +439,41 @@ class Application(ReversibleRouter):
         server.listen(port, address)
         return server
 
+    def resource(self, maker: M) -> M:
+        """Open something when the application starts, and close it when it stops; a decorator.
+
+        Args:
+            maker: An async generator function of the application that yields once: what is
+                before runs when the application starts, what is after when it has drained. If a
+                later one fails to start, its error is raised at the `yield`.
+
+        Example:
+            >>> app = Application()
+            >>> @app.resource
+            ... async def numbers(app):
+            ...     app.settings["numbers"] = [1, 2, 3]
+            ...     yield
+            ...     del app.settings["numbers"]
+        """
+        self.resources.add(maker)
+        return maker
+
     async def startup(self) -> None:
-        """Override it to make ready what handlers need; servers await it before the first request."""
+        """Open the resources; servers await it before the first request.
+
+        Override it to make ready what else handlers need, and await the inherited one.
+        """
+        await self.resources.open(self)
 
     async def drain(self, deadline_s: float = 30.0) -> None:
-        """Wait for background work, at most `deadline_s` seconds; servers call it at the end."""
-        await self.background.drain(deadline_s)
+        """Wait for background work, at most `deadline_s` seconds, then close the resources.
+
+        Servers call it at the end.
+        """
+        try:
+            await self.background.drain(deadline_s)
+        finally:
+            await self.resources.close()
 
     def log_request(self, handler: RequestHandler) -> None:
         """Write the log line of a request; override it, or set `log_function`."""

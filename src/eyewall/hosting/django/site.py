@@ -40,6 +40,7 @@ class DjangoSite(Application):
 
     async def startup(self) -> None:
         """Start the hub and the site."""
+        await super().startup()
         await self.hub.start()
         attach(self.hub)
         if isinstance(self._container, ASGIContainer):

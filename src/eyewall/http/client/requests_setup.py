@@ -1,6 +1,6 @@
 """`setup_session`: programs that use `requests`, on the loop."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.errors import ConfigurationError
 
@@ -35,7 +35,8 @@ def setup_session(session: "requests.Session | None" = None) -> None:
         ) from exc
     if session is None:
         # What a new session mounts for both schemes.
-        vars(requests.sessions)["HTTPAdapter"] = LoopAdapter
+        sessions: Any = requests.sessions
+        sessions.HTTPAdapter = LoopAdapter
         return
     for prefix in ("https://", "http://"):
         session.mount(prefix, LoopAdapter())
