@@ -166,6 +166,14 @@ class Subscription:
             return self._home.position
         return self._taken or self.since or self._home.position
 
+    @property
+    def is_level(self) -> bool:
+        """Whether it has received everything up to the hub's position, and nothing beyond.
+
+        Two of the same topics that are can stand in for each other.
+        """
+        return self._state is _State.LIVE and self._last <= self._home.position.seq
+
     # What the hub calls
 
     def take(self, batch: list[Message]) -> None:
