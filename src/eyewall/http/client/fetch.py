@@ -12,6 +12,7 @@ from eyewall.http.client.asked import Asked
 from eyewall.http.client.engine import ClientResponse, RequestFailedError, StreamClosedError
 from eyewall.http.client.errors import HTTPTimeoutError, from_engine
 from eyewall.http.client.exchange import REPEATABLE
+from eyewall.http.client.figures import outcome_of, outcomes
 from eyewall.http.client.perform import perform
 from eyewall.http.client.redirects import REDIRECTS
 from eyewall.http.client.request import HTTPRequest
@@ -75,8 +76,7 @@ class Fetch(asyncio.Future[HTTPResponse]):
         """The time in the queue is up."""
         self.timer = None
         if not self.done():
-            self.client.leave(self)
-            self.set_exception(HTTPTimeoutError("Timeout in request queue"))
+            self._settle_error(HTTPTimeoutError("Timeout in request queue"))
 
     def _send(self, link: Any) -> bool:
         prepared = self.asked.prepared
@@ -155,6 +155,7 @@ class Fetch(asyncio.Future[HTTPResponse]):
 
     def _settle(self, response: HTTPResponse) -> None:
         self.client.leave(self)
+        outcomes[response.code // 100] += 1
         if self._raise_error and response.error is not None:
             self.set_exception(response.error)
         else:
@@ -162,4 +163,5 @@ class Fetch(asyncio.Future[HTTPResponse]):
 
     def _settle_error(self, error: BaseException) -> None:
         self.client.leave(self)
+        outcomes[outcome_of(error)] += 1
         self.set_exception(error)

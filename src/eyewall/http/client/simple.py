@@ -6,6 +6,7 @@ from typing import Any
 
 from eyewall.http.client.client import AsyncHTTPClient, current_loop
 from eyewall.http.client.fetch import Fetch
+from eyewall.http.client.figures import clients
 from eyewall.http.client.names import NameCache, ResolverLike
 from eyewall.http.client.pool import Pool
 from eyewall.http.client.proxy import environment_proxies, one_proxy
@@ -76,6 +77,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.queue = deque()
         self._running: set[Fetch] = set()
         self._fetches = 0
+        clients.add(self)
         self.pool = Pool(
             NameCache(dns_ttl, resolver, hostname_mapping),
             max_idle=max_clients if max_idle is None else max_idle,

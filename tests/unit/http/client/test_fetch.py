@@ -172,10 +172,19 @@ def test_idle_connections_are_kept_up_to_a_number_and_for_a_time():
         async with making(max_clients=10, max_idle=2) as client, answering(keeping) as url:
             await asyncio.gather(*(client.fetch(url) for _ in range(10)))
             assert len(client.pool) == 2
-        async with making(idle_timeout=0.05) as client, answering(keeping) as url:
+
+        async def until_closed(reader, writer):
+            try:
+                await keeping(reader, writer)
+            finally:
+                closed.set()
+
+        closed = asyncio.Event()
+        async with making(idle_timeout=0.05) as client, answering(until_closed) as url:
             await client.fetch(url)
-            while len(client.pool):
-                await asyncio.sleep(0)
+            assert len(client.pool) == 1
+            await closed.wait()
+            assert len(client.pool) == 0
 
     run(main())
 

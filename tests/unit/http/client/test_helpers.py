@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from eyewall.base.stats import registry
 from eyewall.http.client import (
     AsyncHTTPClient,
     CircuitBreaker,
@@ -154,3 +155,23 @@ def test_the_played_client_can_be_the_configured_one():
         run(main())
     finally:
         AsyncHTTPClient._restore_configuration(saved)
+
+
+def test_the_clients_figures_are_among_the_processs():
+    def figures():
+        return {family.name: family.series for family in registry.families()}
+
+    async def main():
+        async with serving(("/quick", Quick)) as (base, _), making() as client:
+            before = figures()["eyewall_client_fetches_total"]
+            await client.fetch(base + "/quick")
+            await client.fetch(base + "/none", raise_error=False)
+            with pytest.raises(HTTPConnectError):
+                await client.fetch("http://localhost:1/")
+            after = figures()
+            for outcome in ("2xx", "4xx", "connect"):
+                counted = after["eyewall_client_fetches_total"][outcome,]
+                assert counted == before.get((outcome,), 0) + 1
+            assert after["eyewall_client_connections"][()] >= 1
+
+    run(main())
