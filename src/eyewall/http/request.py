@@ -1,6 +1,7 @@
 """`HTTPServerRequest`: a request in Tornado's terms, made from an exchange as it is asked for."""
 
 import time
+from typing import Final
 
 from eyewall.base.lazy import lazy
 from eyewall.http.cookies import CookieValue, parse_cookie
@@ -10,6 +11,12 @@ from eyewall.http.headers import HTTPHeaders
 from eyewall.http.multipart.form import HTTPFile, boundary_of, parse_multipart
 from eyewall.http.multipart.parser import MultipartError
 from eyewall.http.request_connection import RequestConnection
+
+_FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+def _is_form(kind: str) -> bool:
+    return kind.partition(";")[0].strip().lower() in _FORMS
 
 
 class HTTPServerRequest:
@@ -97,6 +104,9 @@ class HTTPServerRequest:
         if not self.body:
             return {}, {}
         kind = self.exchange.header("content-type") or ""
+        coding = self.exchange.header("content-encoding")
+        if coding is not None and _is_form(kind):
+            raise FormError(f"Unsupported Content-Encoding of a form: {coding[:40]}")
         if kind.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return parse_form(self.body), {}
         try:

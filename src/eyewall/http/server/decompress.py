@@ -125,7 +125,7 @@ class DecodedExchange:
         try:
             self._decoder.flush()
         except zlib.error:
-            raise _refused(400, "the body ends before its gzip data does") from None
+            raise _refused(400, "invalid gzip data: the body ends before it does") from None
 
     def _decoded(self) -> bytes:
         if not self._coded:
@@ -133,11 +133,11 @@ class DecodedExchange:
         try:
             piece = self._decoder.decompress(self._coded, _PIECE)
         except zlib.error:
-            raise _refused(400, "the body is no gzip") from None
+            raise _refused(400, "invalid gzip data") from None
         self._coded = self._decoder.unconsumed_tail
         self._read += len(piece)
         if self._read > self._most:
-            raise _refused(413, f"the decoded body has more than {self._most} bytes")
+            raise _refused(413, f"decompressed body too large: more than {self._most} bytes")
         return piece
 
 

@@ -31,6 +31,8 @@ class TornadoNoticeLog(NoticeLog):
             super().__call__(kind, peer, text)
         elif text.startswith("WebSocket"):
             gen_log.debug("%s: %s", peer, text)
+        elif "header section" in text:
+            super().__call__("malformed", "", f"Unsatisfiable read, closing connection: {text}")
         elif gen_log.isEnabledFor(logging.INFO):
             reason, _, _ = text.partition(": answered")
             super().__call__(

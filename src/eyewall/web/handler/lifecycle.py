@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # RFC 9110, section 9.2.1, but for TRACE, which nobody serves.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_TOO_LARGE: Final = 413
 _running: Final[set["asyncio.Task[Any]"]] = set()
 
 
@@ -397,10 +398,22 @@ def _cancelled(handler: RequestHandler, *, on_purpose: bool) -> None:
 def body_failed(handler: RequestHandler, error: Exception) -> None:
     """The body cannot be had: answer the peer's mistake, or forget a peer that has gone."""
     if isinstance(error, ProtocolError):
+        gen_log.info(
+            "Malformed HTTP message from %s: %s",
+            handler.exchange.remote_ip,
+            _what_is_wrong(handler.exchange, error),
+        )
         if not handler._finished:
             handler.send_error(error.status, reason=None)
     else:
         gen_log.debug("%s %s: %s", handler.exchange.method, handler.exchange.target, error)
+
+
+def _what_is_wrong(exchange: Exchange, error: ProtocolError) -> str:
+    length = exchange.content_length
+    if error.status != _TOO_LARGE or "decompressed" in str(error):
+        return str(error)
+    return "chunked body too large" if length is None else f"Content-Length too long: {length}"
 
 
 def handle_exception(
