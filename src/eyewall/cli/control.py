@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -46,6 +47,8 @@ def control_path(settings: Settings, sockets: Sequence[socket.socket]) -> str | 
         return None
     if path is not None:
         return str(path)
+    if not sockets:
+        return default_path(f"process-{os.getpid()}")
     name = sockets[0].getsockname()
     return default_path(Path(name).name if isinstance(name, str) else str(name[1]))
 

@@ -14,6 +14,7 @@ from eyewall.base.errors import ConfigurationError, StartupError
 from eyewall.cli.alone import serve_alone
 from eyewall.cli.control import add_parser, control
 from eyewall.cli.develop import CHILD, develop, develop_child
+from eyewall.cli.dispatch import check_dispatch
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
 from eyewall.cli.workers import WORKER, supervise, worker, worker_count
 
@@ -30,15 +31,17 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in (
         ("run", "serve an application in production"),
         ("dev", "serve an application while you work on it: reload, error pages"),
+        ("front", "accept HTTP and hand each request to Redis, for workers elsewhere"),
         ("config", "show each option's value and where it came from"),
     ):
         sub = verbs.add_parser(verb, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        sub.add_argument(
-            "target",
-            nargs="?",
-            help="MODULE:NAME of the application; by default app, application or make_app "
-            "of app.py or main.py",
-        )
+        if verb != "front":
+            sub.add_argument(
+                "target",
+                nargs="?",
+                help="MODULE:NAME of the application; by default app, application or make_app "
+                "of app.py or main.py",
+            )
         add_arguments(sub)
         if verb == "config":
             sub.add_argument("--show", action="store_true", help="accepted; it always shows")
@@ -71,6 +74,9 @@ def _do(verb: str, target: str | None, settings: Settings, asked: dict[str, Any]
         return _show(settings)
     if verb == "ctl":
         return control(asked, settings["control"])
+    check_dispatch(verb, settings)
+    if verb == "front":
+        settings = settings.as_front()
     reload = verb == "dev" if settings["reload"] is None else settings["reload"]
     if settings["workers"] is not None:
         if reload:

@@ -88,6 +88,13 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(
         "control", str, None, 'path of the control socket; "off" for none', ("--control-socket",)
     ),
+    Option("redis", str, None, "Redis that a front hands its requests to, as redis://localhost"),
+    Option("from_redis", str, None, "Redis that requests are taken from, instead of listening"),
+    Option("dispatch_name", str, "eyewall", "what fronts and workers of one program share there"),
+    Option("dispatch_queue", int, 10_000, "requests that may wait there; more are answered 503"),
+    Option("dispatch_wait", float, 60.0, "seconds until a worker must have taken a request"),
+    Option("dispatch_concurrency", int, 1000, "requests that a worker takes at once"),
+    Option("claim_after", float, 10.0, "seconds of silence after which a worker there is dead"),
     Option("loop", str, "asyncio", "event loop: asyncio or uvloop"),
     Option("access_log", bool, True, "write a line for each request"),
     Option("log_level", str, "info", "least level that is logged"),
@@ -159,6 +166,19 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    @property
+    def is_front(self) -> bool:
+        """Whether this is `eyewall front`."""
+        return bool(self.values.get("front"))
+
+    def what(self, target: str | None) -> str | None:
+        """What is served, for a person."""
+        return "a front" if self.is_front else target
+
+    def as_front(self) -> "Settings":
+        """The same for `eyewall front`."""
+        return Settings({**self.values, "front": True}, self.sources)
 
     def limits(self) -> dict[str, float]:
         """The limits that were set, by the engine's names."""

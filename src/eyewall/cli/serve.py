@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from typing import Any, Final
 from eyewall.base.errors import StartupError
 from eyewall.base.log import configure, gen_log
 from eyewall.base.log_file import reopen_log_files
+from eyewall.cli.dispatch import make_front, make_taker, named
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
@@ -31,6 +32,7 @@ from eyewall.net.sockets import (
 )
 from eyewall.ops.health import Health, HealthFront
 from eyewall.ops.identify import RequestIds
+from eyewall.ops.serving import Serving
 from eyewall.ops.tracing import Tracing
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -48,7 +50,7 @@ class Served:
         health: What health checks are told.
     """
 
-    server: HTTPServer
+    server: Serving
     sockets: Sequence[socket.socket]
     stop: Callable[[], None]
     stopping: asyncio.Event
@@ -200,26 +202,21 @@ async def _end_tasks() -> None:
 
 async def _serve(target: str | None, settings: Settings, beside: _Beside) -> None:
     tls = make_tls(settings)
-    opened = [] if beside.sockets else open_sockets(settings)
+    opened = [] if beside.sockets or settings["from_redis"] else open_sockets(settings)
     try:
-        app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
-        app = hosted(app, settings["interface"])
-        if beside.debug and isinstance(getattr(app, "settings", None), dict):
-            app.settings.setdefault("serve_traceback", True)
+        app = _make_app(target, settings, debug=beside.debug)
         health = Health()
-        server = _make_server(_fronted(app, settings, health), settings, tls)
         served = list(beside.sockets) or opened
         if (startup := getattr(app, "startup", None)) is not None:
             await startup()
-        server.add_sockets(served)
+        server = await _begin(_fronted(app, settings, health), settings, tls, served)
         stop, quick = asyncio.Event(), asyncio.Event()
         _listen_to_signals(server, settings, stop, quick)
         attach = beside.attach or _nothing
         what = Served(server, served, stop.set, stop, health)
         async with watched(app, server, settings), traced(wanted=settings["otel"]), attach(what):
             if beside.on_ready is None:
-                scheme = "https" if tls is not None else "http"
-                banner(target, addresses(served, scheme))
+                banner(settings.what(target), where(settings, served))
             else:
                 beside.on_ready()
             if beside.life_fd is not None:
@@ -230,6 +227,36 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
             await _leave(server, app, settings, health, quick)
     finally:
         close_sockets(opened)
+
+
+def where(settings: Settings, sockets: Sequence[socket.socket]) -> str:
+    """Where requests come from."""
+    if settings["from_redis"]:
+        return f"requests of {named(settings['from_redis'])}"
+    return addresses(sockets, "https" if settings["certfile"] else "http")
+
+
+def _make_app(target: str | None, settings: Settings, *, debug: bool) -> Any:
+    if settings.is_front:
+        return make_front(settings)
+    app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
+    app = hosted(app, settings["interface"])
+    if debug and isinstance(getattr(app, "settings", None), dict):
+        app.settings.setdefault("serve_traceback", True)
+    return app
+
+
+async def _begin(
+    app: Any, settings: Settings, tls: Any, sockets: Sequence[socket.socket]
+) -> Serving:
+    """Serve from now on."""
+    if settings["from_redis"]:
+        taker = make_taker(app, settings)
+        await taker.start()
+        return taker
+    server = _make_server(app, settings, tls)
+    server.add_sockets(sockets)
+    return server
 
 
 def _make_server(app: Any, settings: Settings, tls: Any) -> HTTPServer:
@@ -246,12 +273,14 @@ def _make_server(app: Any, settings: Settings, tls: Any) -> HTTPServer:
 
 def banner(target: str | None, where: str, note: str = "") -> None:
     """Say on standard error what is served, where, and by which process."""
-    print(  # noqa: T201 - the banner
-        f"Eyewall serves {target or 'the application'} on {where} "
-        f"(pid {os.getpid()}{note}); stop with Ctrl-C",
-        file=sys.stderr,
-        flush=True,
-    )
+    # A full disk for the log is no reason not to serve.
+    with suppress(OSError):
+        print(  # noqa: T201 - the banner
+            f"Eyewall serves {target or 'the application'} on {where} "
+            f"(pid {os.getpid()}{note}); stop with Ctrl-C",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def close_sockets(sockets: Sequence[socket.socket]) -> None:
@@ -263,7 +292,7 @@ def close_sockets(sockets: Sequence[socket.socket]) -> None:
 
 
 def _listen_to_signals(
-    server: HTTPServer, settings: Settings, stop: asyncio.Event, quick: asyncio.Event
+    server: Serving, settings: Settings, stop: asyncio.Event, quick: asyncio.Event
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -273,7 +302,7 @@ def _listen_to_signals(
     for number in _SIGNALS:
         loop.add_signal_handler(number, signalled)
     loop.add_signal_handler(signal.SIGUSR1, reopen_log_files)
-    if settings["certfile"]:
+    if isinstance(server, HTTPServer) and settings["certfile"]:
         loop.add_signal_handler(signal.SIGHUP, _reload_tls, server, settings)
 
 
@@ -294,7 +323,7 @@ def _fronted(app: Any, settings: Settings, health: Health) -> Any:
 
 
 async def _leave(
-    server: HTTPServer, app: Any, settings: Settings, health: Health, quick: asyncio.Event
+    server: Serving, app: Any, settings: Settings, health: Health, quick: asyncio.Event
 ) -> None:
     """Stop being ready, then accepting, then serving; `quick` cuts it short."""
     health.is_draining = True
@@ -313,7 +342,7 @@ async def _leave(
     gen_log.info("Stopped")
 
 
-async def _drain(server: HTTPServer, app: Any, deadline_s: float) -> None:
+async def _drain(server: Serving, app: Any, deadline_s: float) -> None:
     """Let requests finish, then the work that they have left behind."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s

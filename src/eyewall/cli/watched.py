@@ -6,14 +6,14 @@ from typing import Any
 
 from eyewall.base.stats import registry
 from eyewall.cli.options import Settings
-from eyewall.http.server.server import HTTPServer
 from eyewall.loop.guard import LoopGuard
 from eyewall.ops.metrics.process import ProcessStats
 from eyewall.ops.metrics.requests import RequestStats
+from eyewall.ops.serving import Serving
 
 
 @asynccontextmanager
-async def watched(app: Any, server: HTTPServer, settings: Settings) -> AsyncIterator[None]:
+async def watched(app: Any, server: Serving, settings: Settings) -> AsyncIterator[None]:
     """Watch a server while the block runs.
 
     Args:

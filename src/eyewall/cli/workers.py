@@ -22,12 +22,12 @@ from eyewall.cli.options import Settings
 from eyewall.cli.oversee import UPGRADE, Control
 from eyewall.cli.serve import (
     Served,
-    addresses,
     banner,
     close_sockets,
     make_tls,
     open_sockets,
     serve,
+    where,
 )
 from eyewall.ops.admin import AdminSite
 from eyewall.ops.commands import Commands
@@ -75,7 +75,7 @@ def supervise(target: str | None, settings: Settings) -> int:
     before: dict[str, Any] | None = None if told is None else json.loads(told)
     if before is None:
         given = "LISTEN_PID" in os.environ or settings["fd"] is not None
-        listeners = Listeners.opened(lambda: open_sockets(settings, reuse_port=True), given=given)
+        listeners = Listeners.opened(lambda: _open(settings), given=given)
         count = worker_count(settings["workers"])
     else:
         by_slot = {int(slot): fds for slot, fds in before["fds"].items()}
@@ -99,6 +99,10 @@ def supervise(target: str | None, settings: Settings) -> int:
             Path(settings["pid"]).unlink(missing_ok=True)
 
 
+def _open(settings: Settings) -> list[socket.socket]:
+    return [] if settings["from_redis"] else open_sockets(settings, reuse_port=True)
+
+
 async def _supervise(
     target: str | None,
     settings: Settings,
@@ -119,10 +123,9 @@ async def _supervise(
     def ready() -> None:
         if settings["pid"]:
             Path(settings["pid"]).write_text(f"{os.getpid()}\n", encoding="ascii")
-        scheme = "https" if settings["certfile"] else "http"
         if before is None:
-            where = addresses(listeners.first, scheme)
-            banner(target, where, f", {policy.count} workers")
+            place = where(settings, listeners.first)
+            banner(settings.what(target), place, f", {policy.count} workers")
         else:
             gen_log.info("The supervisor was upgraded; %d workers go on", policy.count)
 

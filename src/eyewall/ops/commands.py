@@ -13,10 +13,10 @@ from typing import Any, Final, final
 
 from eyewall.base.log import access_log, app_log, gen_log
 from eyewall.base.stats import registry
-from eyewall.http.server.server import HTTPServer
 from eyewall.ops.gate import Gate
 from eyewall.ops.messages import PeerError
 from eyewall.ops.metrics.merge import as_json
+from eyewall.ops.serving import Serving
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _DEEPEST: Final = 50
@@ -45,7 +45,7 @@ class Commands:
         gate: Its gate.
     """
 
-    def __init__(self, server: HTTPServer, gate: Gate) -> None:
+    def __init__(self, server: Serving, gate: Gate) -> None:
         self._server = server
         self._gate = gate
         self._verbs = {

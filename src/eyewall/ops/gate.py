@@ -11,7 +11,7 @@ from typing import Any, Final, final
 
 from eyewall.base.log import gen_log
 from eyewall.http.exchange import Exchange
-from eyewall.http.server.server import HTTPServer
+from eyewall.ops.serving import Serving
 
 _POLL_S: Final = 0.005
 _BATCH: Final = 64
@@ -56,7 +56,7 @@ class Gate:
 
     def __init__(
         self,
-        server: HTTPServer,
+        server: Serving,
         passes: frozenset[str] = frozenset(),
         limits: GateLimits | None = None,
     ) -> None:

@@ -10,7 +10,7 @@ from typing import Final, final
 
 from eyewall.base.stats import Family, Histogram
 from eyewall.http.server.engine import Reactor
-from eyewall.http.server.server import HTTPServer
+from eyewall.ops.serving import Serving
 
 _LAGS_S: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _began: Final = time.time()
@@ -24,7 +24,7 @@ class ProcessStats:
         server: The server.
     """
 
-    def __init__(self, server: HTTPServer) -> None:
+    def __init__(self, server: Serving) -> None:
         self._server = server
         self.lag = Histogram(_LAGS_S)
         """How late the loop was, as the loop's guard has it."""
