@@ -15,11 +15,17 @@ from eyewall.http.client.errors import (
 if TYPE_CHECKING:
     from eyewall.http.client.simple import SimpleAsyncHTTPClient
 
-clients: "Final[weakref.WeakSet[SimpleAsyncHTTPClient]]" = weakref.WeakSet()
+clients: "weakref.WeakSet[SimpleAsyncHTTPClient]" = weakref.WeakSet()
 """Every client that is there."""
 
 outcomes: Final[Counter[int | str]] = Counter()
 """Fetches that have ended: by the hundreds of their status, or by what they failed with."""
+
+_NOW: Final = {
+    "running": "fetches under way",
+    "queued": "fetches that wait for a place",
+    "connections": "open connections to servers",
+}
 
 
 def outcome_of(error: BaseException) -> str:
@@ -33,7 +39,7 @@ def outcome_of(error: BaseException) -> str:
 
 def families() -> list[Family]:
     """The figures as they are now."""
-    totals = dict.fromkeys(("running", "queued", "connections"), 0)
+    totals: dict[str, int] = dict.fromkeys(_NOW, 0)
     for client in list(clients):
         stats = client.stats()
         for name in totals:
@@ -42,18 +48,13 @@ def families() -> list[Family]:
         (f"{outcome}xx" if isinstance(outcome, int) else outcome,): count
         for outcome, count in outcomes.items()
     }
-    help_of = {
-        "running": "fetches under way",
-        "queued": "fetches that wait for a place",
-        "connections": "open connections to servers",
-    }
     return [
         Family(
             "eyewall_client_fetches_total", "counter", "fetches that ended", ("outcome",), ended
         ),
         *(
             Family(f"eyewall_client_{name}", "gauge", text, (), {(): totals[name]})
-            for name, text in help_of.items()
+            for name, text in _NOW.items()
         ),
     ]
 
