@@ -69,11 +69,13 @@ class Change:
         topic: Where.
         joined: Who has come, with what is told of them.
         left: Who has gone, with what was told of them.
+        updated: Of whom something else is told now: what is told of all their entries.
     """
 
     topic: str
     joined: Mapping[str, Any]
     left: Mapping[str, Any]
+    updated: Mapping[str, list[Any]] = field(default_factory=dict)
 
 
 @final
@@ -102,10 +104,7 @@ class Roster:
     def who(self, topic: str) -> dict[str, list[Any]]:
         """Who is present, each with what is told of their entries."""
         keys = self._topics.get(topic, {})
-        return {
-            key: [meta for _, meta in sorted(entries.items(), key=lambda item: item[0])]
-            for key, entries in keys.items()
-        }
+        return {key: _metas(entries) for key, entries in keys.items()}
 
     def update(self, node: str, state: NodeState) -> list[Change]:
         """Take what is heard of a node; returns what has changed."""
@@ -125,20 +124,29 @@ class Roster:
     ) -> list[Change]:
         joined: dict[str, dict[str, Any]] = {}
         left: dict[str, dict[str, Any]] = {}
+        touched: dict[tuple[str, str], None] = {}
         # Joining first: who only changes an entry does not leave in between.
         for number, entry in after.items():
             if before.get(number) != entry:
                 entries = self._topics.setdefault(entry.topic, {}).setdefault(entry.key, {})
                 if not entries:
                     joined.setdefault(entry.topic, {})[entry.key] = entry.meta
+                touched[entry.topic, entry.key] = None
                 entries[node, number] = entry.meta
         for number, entry in before.items():
             new = after.get(number)
             if new is None or (new.topic, new.key) != (entry.topic, entry.key):
+                touched[entry.topic, entry.key] = None
                 self._drop(entry, (node, number), left)
+        updated: dict[str, dict[str, list[Any]]] = {}
+        for topic, key in touched:
+            entries = self._topics.get(topic, {}).get(key, {})
+            # Who has come with several entries at once is told of with all of them.
+            if entries and (key not in joined.get(topic, {}) or len(entries) > 1):
+                updated.setdefault(topic, {})[key] = _metas(entries)
         return [
-            Change(topic, joined.get(topic, {}), left.get(topic, {}))
-            for topic in dict.fromkeys([*joined, *left])
+            Change(topic, joined.get(topic, {}), left.get(topic, {}), updated.get(topic, {}))
+            for topic in dict.fromkeys([*joined, *left, *updated])
         ]
 
     def _drop(self, entry: Entry, name: tuple[str, int], left: dict[str, dict[str, Any]]) -> None:
@@ -150,3 +158,8 @@ class Roster:
             del keys[entry.key]
             if not keys:
                 del self._topics[entry.topic]
+
+
+def _metas(entries: Mapping[tuple[str, int], Any]) -> list[Any]:
+    """What is told of somebody's entries, in an order that all processes share."""
+    return [meta for _, meta in sorted(entries.items(), key=lambda item: item[0])]

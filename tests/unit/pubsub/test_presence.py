@@ -112,8 +112,11 @@ class Watch:
         self.end = presence.watch(pattern, self.queue.put_nowait)
 
     async def next(self):
-        change = await self.queue.get()
-        return dict(change.joined), dict(change.left)
+        """Who comes and goes next."""
+        while True:
+            change = await self.queue.get()
+            if change.joined or change.left:
+                return dict(change.joined), dict(change.left)
 
 
 @pytest.fixture
@@ -161,6 +164,24 @@ def test_who_joins_and_leaves_is_known_at_once_in_the_process_itself(processes):
         assert await changes.next() == ({"ann": {"mood": "fine"}}, {})
         assert await changes.next() == ({}, {"ann": {"mood": "fair"}})
         assert changes.queue.empty()
+
+    processes(main)
+
+
+def test_watchers_are_told_when_something_else_is_told_of_somebody(processes):
+    async def main(process):
+        one, two = await process(), await process()
+        changes = Watch(two)
+        ann = one.track("room", "ann", {"typing": False})
+        await changes.next()
+        ann.update({"typing": True})
+        change = await changes.queue.get()
+        assert (change.joined, change.left) == ({}, {})
+        assert change.updated == {"ann": [{"typing": True}]}
+        one.track("room", "ann", 2)
+        assert (await changes.queue.get()).updated == {"ann": [{"typing": True}, 2]}
+        ann.leave()
+        assert (await changes.queue.get()).updated == {"ann": [2]}
 
     processes(main)
 
