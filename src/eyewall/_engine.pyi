@@ -610,8 +610,13 @@ class WebSocket:
     def ping(self, data: bytes) -> None:
         """Send a ping of at most 125 bytes; errors as for `send`."""
 
-    def close(self, code: int | None = None, reason: str = "") -> None:
+    def close(self, code: int | None = None, reason: str = "", *, discard: bool = False) -> None:
         """Send a close frame; nothing happens when one was sent or received.
+
+        Args:
+            code: Of those that may be sent (RFC 6455, section 7.4); None for none.
+            reason: At most 123 bytes of UTF-8.
+            discard: Drop the messages that wait and those that come; only the end is told.
 
         Raises:
             ValueError: A code that cannot be sent, or more than 123 bytes of reason.

@@ -428,7 +428,7 @@ def test_a_bomb_ends_with_1009_and_a_little_memory(run):
         client.send(frame(0xC2, deflated(bytes(50_000_000))))
         assert await client.closed() == 1009
         await client.end()
-        assert app.events == [("close", (1009, "the message is too big"))]
+        assert app.events == [("close", (1009, "message too big"))]
         live.close()
 
     run(main)

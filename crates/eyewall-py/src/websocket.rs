@@ -249,11 +249,22 @@ impl WebSocket {
             .map_err(|error| errors::operation(py, &error))
     }
 
-    #[pyo3(signature = (code = None, reason = ""))]
-    fn close(&self, py: Python<'_>, code: Option<u16>, reason: &str) -> PyResult<()> {
+    #[pyo3(signature = (code = None, reason = "", *, discard = false))]
+    fn close(
+        &self,
+        py: Python<'_>,
+        code: Option<u16>,
+        reason: &str,
+        discard: bool,
+    ) -> PyResult<()> {
         check_close(code, reason)?;
         match reactor::find(self.reactor) {
-            Ok(engine) => engine.ws_close(self.id, code, reason),
+            Ok(engine) => {
+                engine.ws_close(self.id, code, reason);
+                if discard {
+                    engine.ws_deafen(self.id);
+                }
+            }
             Err(Missing::Gone) => {}
             Err(Missing::Elsewhere(_)) => return reactor::get(py, self.reactor).map(drop),
         }

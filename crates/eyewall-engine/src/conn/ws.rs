@@ -169,8 +169,8 @@ impl<C> Conn<C> {
             ws.lose("ping timed out");
             NO_PONG
         } else {
-            ws.lose("");
-            NO_CLOSE
+            self.notice_ws(shared, NoticeKind::Refused, NO_CLOSE.to_owned());
+            return Step::Close("no answer to a close frame");
         };
         self.out.tail(&shared.pool).extend_from_slice(&out);
         self.notice_ws(shared, NoticeKind::Refused, text.to_owned());

@@ -115,6 +115,8 @@ pub(crate) struct WebSocket<C> {
     state: State,
     /// The host takes no messages now.
     paused: bool,
+    /// The host takes no messages any more.
+    deaf: bool,
     /// A ping is out, and nothing has come since.
     awaiting_pong: bool,
     /// Ticks without what is awaited, where one timer serves several.
@@ -142,6 +144,7 @@ impl<C> WebSocket<C> {
             inbox_bytes: 0,
             state: State::Open,
             paused: false,
+            deaf: false,
             awaiting_pong: false,
             missed: 0,
             heard: false,
@@ -176,6 +179,7 @@ impl<C> WebSocket<C> {
             };
             match event {
                 None => {}
+                Some(Event::Message(..)) if self.deaf => {}
                 Some(Event::Message(kind, Place::Input(range))) => {
                     let data = rest.get(range).unwrap_or_default();
                     self.inbox_bytes += data.len();
@@ -312,6 +316,14 @@ impl<C> WebSocket<C> {
         self.paused = paused;
     }
 
+    /// Drop the messages that wait, and those that come.
+    pub(crate) fn deafen(&mut self) {
+        self.deaf = true;
+        self.paused = false;
+        self.inbox = VecDeque::new();
+        self.inbox_bytes = 0;
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         matches!(
             self.state,
@@ -363,12 +375,14 @@ impl<C> WebSocket<C> {
 
     /// What the socket waits for, apart from room to write.
     pub(crate) fn waits_for(&self) -> (Waiting, Duration) {
+        if let State::Closing(_) = self.state {
+            return (Waiting::SocketClose, self.config.close_timeout);
+        }
         if self.has_undelivered() {
             // Nothing is read now, so a silent peer may have spoken.
             return (Waiting::Nothing, Duration::ZERO);
         }
         match self.state {
-            State::Closing(_) => (Waiting::SocketClose, self.config.close_timeout),
             State::Open if self.awaiting_pong => (Waiting::Pong, self.config.ping_timeout),
             State::Open if !self.config.ping_interval.is_zero() => {
                 (Waiting::Ping, self.config.ping_interval)
@@ -395,10 +409,10 @@ impl<C> WebSocket<C> {
     /// As [`tick`](Self::tick), where one timer serves several: gives up, with a line for the
     /// log, what two ticks were waited for.
     pub(crate) fn tick_or_give_up(&mut self, out: &mut Vec<u8>) -> Option<&'static str> {
-        if self.has_undelivered() {
+        let is_closing = matches!(self.state, State::Closing(_));
+        if self.has_undelivered() && !is_closing {
             return None;
         }
-        let is_closing = matches!(self.state, State::Closing(_));
         if !is_closing && !self.awaiting_pong {
             self.tick(out);
             return None;
@@ -408,6 +422,7 @@ impl<C> WebSocket<C> {
             return None;
         }
         if is_closing {
+            self.deafen();
             self.lose("");
             return Some(NO_CLOSE);
         }

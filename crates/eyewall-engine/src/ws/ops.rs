@@ -210,6 +210,17 @@ impl<H: Host> Reactor<H> {
         }
     }
 
+    /// Drop the messages that wait and those that come; only the end is told.
+    pub fn ws_deafen(&self, id: ExchangeId) {
+        let deafened = self.write_ws(id, |ws, _| {
+            ws.deafen();
+            Ok(())
+        });
+        if deafened.is_ok() {
+            self.touch_later(id.conn);
+        }
+    }
+
     /// Take no more messages from the peer, or go on.
     pub fn ws_pause(&self, id: ExchangeId, paused: bool) {
         let changed = self.write_ws(id, |ws, _| {

@@ -49,7 +49,7 @@ impl Fault {
     fn too_big() -> Self {
         Self {
             code: 1009,
-            text: "the message is too big",
+            text: "message too big",
         }
     }
 }

@@ -1,7 +1,6 @@
 """`WebSocketHandler`: a handler whose request becomes a WebSocket. Hot path."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, Final, NoReturn
@@ -388,8 +387,8 @@ class WebSocketHandler(RequestHandler):
         try:
             self.log_exception(type(error), error, error.__traceback__)
         finally:
-            with contextlib.suppress(StreamClosedError):
-                self.close(1011, "an error in the server")
+            if self._socket is not None:
+                self._socket.close(1011, "an error in the server", discard=True)
 
     def _end(self, code: int | None, reason: str) -> None:
         self.close_code = code
