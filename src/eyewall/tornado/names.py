@@ -10,7 +10,7 @@ VERSION_INFO: Final = (6, 5, 2, 0)
 
 HOMES: Final[dict[str, str]] = {
     "auth": "eyewall.web.auth",
-    "autoreload": "eyewall.tornado.legacy.reloading",
+    "autoreload": "eyewall.ops.autoreload",
     "concurrent": "eyewall.aio",
     "curl_httpclient": "eyewall.http.client",
     "escape": "eyewall.base.escape",
@@ -29,12 +29,12 @@ HOMES: Final[dict[str, str]] = {
     "platform": "eyewall.tornado.platform",
     "platform.asyncio": "eyewall.loop",
     "platform.caresresolver": "eyewall.net",
-    "platform.twisted": "eyewall.tornado.platform",
+    "platform.twisted": "eyewall.aio",
     "process": "eyewall.net",
     "queues": "eyewall.aio",
     "routing": "eyewall.web.routing",
     "simple_httpclient": "eyewall.http.client",
-    "stack_context": "eyewall.tornado.legacy",
+    "stack_context": "nothing",
     "tcpclient": "eyewall.net",
     "tcpserver": "eyewall.net",
     "template": "eyewall.web.templates",
