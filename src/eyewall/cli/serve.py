@@ -346,6 +346,8 @@ async def _drain(server: Serving, app: Any, deadline_s: float) -> None:
     """Let requests finish, then the work that they have left behind."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
+    if (leave := getattr(app, "leave", None)) is not None:
+        leave()
     await server.drain(deadline_s)
     drain = getattr(app, "drain", None)
     if drain is not None:

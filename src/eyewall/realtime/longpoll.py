@@ -164,6 +164,8 @@ class LongPollHandler(RequestHandler):
         else:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self.timeout_s, self._nothing)
+            # To a server that goes away the client comes back at once, and finds another.
+            self.application.leaving.add(self._nothing)
 
     def _deliver(self, batch: Sequence[Message]) -> None:
         if self._missing is None:
@@ -209,6 +211,7 @@ class LongPollHandler(RequestHandler):
             self.on_connection_close()
 
     def _clean_up(self) -> None:
+        self.application.leaving.discard(self._nothing)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,6 +1,7 @@
 """Server-sent events: a handler whose answer goes on (HTML Standard, section 9.2)."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from eyewall.web.handler.lifecycle import handle_exception
 
 NO_POSITION: Final = Position("", 0)
 """An id that no log has given; who comes with it gets a gap."""
+
+LONGEST_PAUSE_MS: Final = 1000
+"""Clients of a server that goes away come back within this time."""
 
 _tasks: Final[set["asyncio.Task[None]"]] = set()
 
@@ -90,6 +94,7 @@ class EventSourceHandler(RequestHandler):
         events = self.events(*args, **kwargs) if topics is None else None
         self._auto_finish = False
         self.exchange.on_disconnect(self._gone)
+        self.application.leaving.add(self._leave)
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache")
         # nginx would keep events until its buffer is full.
@@ -235,12 +240,20 @@ class EventSourceHandler(RequestHandler):
                 self._after_finish()
             self.on_connection_close()
 
+    def _leave(self) -> None:
+        """The server goes away: the client is to come back, and not all clients at once."""
+        # No secret.
+        pause_ms = random.randint(0, LONGEST_PAUSE_MS)  # noqa: S311
+        self._send(encode_event(Event(retry_ms=pause_ms)))
+        self._end()
+
     def _end(self) -> None:
         self._clean_up()
         if not self._finished:
             self.finish()
 
     def _clean_up(self) -> None:
+        self.application.leaving.discard(self._leave)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

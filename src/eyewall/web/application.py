@@ -20,6 +20,7 @@ from eyewall.web.functions import FunctionRoute
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import ClassRoute
 from eyewall.web.handler.stock import ErrorHandler
+from eyewall.web.leaving import Leaving
 from eyewall.web.openapi import add_openapi
 from eyewall.web.resources import M, Resources
 from eyewall.web.routing.mount import Mount, MountRoute
@@ -107,6 +108,7 @@ class Application(ReversibleRouter):
         self.template_loaders: dict[Any, BaseLoader] = {}
         self.background = Background()
         self.resources = Resources()
+        self.leaving = Leaving()
         self._named: dict[str, Rule] = {}
         self._routers: list[ReversibleRouter] = []
         self._templates: dict[str, FunctionRoute] = {}
@@ -464,6 +466,14 @@ class Application(ReversibleRouter):
         Override it to make ready what else handlers need, and await the inherited one.
         """
         await self.resources.open(self)
+
+    def leave(self) -> None:
+        """Tell answers that would go on for long to end: the server goes away.
+
+        Servers call it when they begin to drain. Event streams end and say when to come back, long
+        polls get an empty answer; `leaving.add` is how others hear of it.
+        """
+        self.leaving.begin()
 
     async def drain(self, deadline_s: float = 30.0) -> None:
         """Wait for background work, at most `deadline_s` seconds, then close the resources.

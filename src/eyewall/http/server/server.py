@@ -155,9 +155,13 @@ class HTTPServer:
         """Accept no more, and return when every connection is done.
 
         Running requests finish, idle connections close, HTTP/2 clients are told to go. What is
-        open after `deadline_s` seconds is cut.
+        open after `deadline_s` seconds is cut. An application that has a method `leave` is told
+        first, so that it can end answers that would go on for long.
         """
         self.stop()
+        leave: Callable[[], object] | None = getattr(self.app, "leave", None)
+        if leave is not None:
+            leave()
         loop = asyncio.get_running_loop()
         done: list[asyncio.Future[None]] = [loop.create_future() for _ in self._servers]
         for server, future in zip(self._servers, done, strict=True):
