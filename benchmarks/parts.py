@@ -11,6 +11,7 @@ PARTS: Final = {
     "templates": "A page of 1,000 rows by 10 escaped cells",
     "multipart": "A multipart upload of 64 MiB",
     "static": "Static files of 1 KiB and 1 MiB",
+    "streams": "TCP echo of lines of 1 KiB over 64 connections",
     "hosting": "Flask and Starlette, beside the servers made for them",
 }
 """Titles by the names of the scripts."""

@@ -51,7 +51,13 @@ class EngineError(Exception):
     """Base of what the engine raises about a peer or a connection."""
 
 class StreamClosedError(EngineError, ConnectionError):
-    """The peer or a time-out ended the connection or the stream."""
+    """The peer or a time-out ended the connection or the stream.
+
+    Attributes:
+        real_error: The error that closed a stream, where there was one; None for the engine's own.
+    """
+
+    real_error: BaseException | None
 
 class ProtocolError(EngineError):
     """The peer broke the protocol or a limit.

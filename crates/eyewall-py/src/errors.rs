@@ -24,6 +24,8 @@ fn stream_closed_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
         )?;
         let members = PyDict::new(py);
         members.set_item("__module__", "eyewall._engine")?;
+        // Streams say in it what closed them.
+        members.set_item("real_error", py.None())?;
         let made = py
             .get_type::<PyType>()
             .call1(("StreamClosedError", bases, members))?;

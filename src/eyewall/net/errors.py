@@ -1,10 +1,11 @@
 """What streams and listening sockets raise."""
 
 from eyewall.base.errors import StartupError
+from eyewall.net.engine import ConnectionEndedError
 
 
-class StreamClosedError(OSError):
-    """The stream is closed, or was closed while an operation waited.
+class StreamClosedError(ConnectionEndedError):
+    """The stream is closed, or was closed while an operation waited; an `OSError`.
 
     Attributes:
         real_error: The error that closed the stream; None after an ordinary close.
