@@ -147,7 +147,11 @@ class ReaderQueue:
             self.ended(SlowReaderError(f"more than {self._limit} messages waited for the reader"))
             return
         _, oldest = self._items.popitem(last=False)
-        self._dropped = Gap(oldest.position, "slow")
+        upto, before = oldest.position, self._dropped
+        if before is not None and before.position.epoch == upto.epoch:
+            # A gap that was dropped may reach further than the messages that followed it.
+            upto = max(upto, before.position)
+        self._dropped = Gap(upto, "slow")
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

@@ -131,22 +131,17 @@ class MemoryLog:
             now: Seconds since 1970.
         """
         found: list[Record] = []
-        complete = after <= self.top
+        lost = 0 if self._knows_all(patterns) else self._floor
         for topic in self._changed_since(patterns, after):
             kept = self._topics[topic]
             kept.trim(now)
-            complete = complete and kept.dropped <= after
+            lost = max(lost, kept.dropped)
             for record in reversed(kept.records):
                 if record.seq <= after:
                     break
                 found.append(record)
-        if after < self._floor and not self._knows_all(patterns):
-            complete = False
         found.sort(key=lambda record: record.seq)
-        if len(found) > limit:
-            found = found[len(found) - limit :]
-            complete = False
-        return Page(found, complete, self.top)
+        return Page.of(found, after=after, lost=lost, limit=limit, top=self.top)
 
     def _knows_all(self, patterns: Sequence[str]) -> bool:
         return all(not is_pattern(each) and each in self._topics for each in patterns)

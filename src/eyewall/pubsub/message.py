@@ -61,13 +61,35 @@ class Page(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         records: The messages, oldest first.
         is_complete: Whether these are all.
+        lost: Where they are not: messages up to this number may be missing, none after it.
         top: Number of the newest message of the log when this was read; all messages up to it
             are considered.
     """
 
     records: list[Record]
     is_complete: bool
+    lost: int
     top: int
+
+    @classmethod
+    def of(cls, records: list[Record], *, after: int, lost: int, limit: int, top: int) -> "Page":
+        """Make one of all that was found.
+
+        Args:
+            records: The messages, oldest first.
+            after: Number of the last message that was not wanted.
+            lost: Up to where messages may be missing.
+            limit: Most messages that are wanted.
+            top: Number of the newest message of the log.
+        """
+        if after > top:
+            # No log has given this number yet.
+            lost = top
+        if len(records) > limit:
+            cut = len(records) - limit
+            lost = max(lost, records[cut - 1].seq)
+            records = records[cut:]
+        return cls(records, lost <= after <= top, lost, top)
 
 
 @final
@@ -130,7 +152,8 @@ class Gap:
     """Stands where messages are missing that can no longer be had.
 
     Attributes:
-        position: Messages up to here are missing, or some of them; what follows is complete.
+        position: Messages up to here are missing, or some of them; none that come after it. Those
+            that are left of them follow.
         reason: "epoch": the log was lost or the id is of another one; "history": the history does
             not reach back so far; "slow": the reader was too slow.
     """

@@ -210,8 +210,7 @@ class Subscription:
         # An id of the future is a forged one; it must not hide what is published until then.
         self._last = min(start.seq, page.top)
         if reason is not None:
-            upto = page.records[0].seq - 1 if page.records else page.top
-            self._tell_gap(Gap(Position(start.epoch, upto), reason))
+            self._tell_gap(Gap(Position(start.epoch, page.lost), reason))
         waiting, self._waiting = self._waiting, []
         self.go_live(self._last)
         if page.records:

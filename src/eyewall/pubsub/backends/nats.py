@@ -267,14 +267,12 @@ class NatsBackplane(Backplane):
         self, link: _Link, patterns: Sequence[str], after: int, limit: int
     ) -> Page:
         newest, oldest = await self._state(link)
-        complete = oldest - 1 <= after <= newest.seq
         found: dict[int, Any] = {}
         for pattern in patterns if after < newest.seq else ():
             found |= await self._messages(link, pattern, after, newest.seq)
-        kept, all_kept = _kept([found[seq] for seq in sorted(found)], time.time())
-        if len(kept) > limit:
-            kept, complete = kept[len(kept) - limit :], False
-        return Page(kept, complete and all_kept, newest.seq)
+        kept, lost = _kept([found[seq] for seq in sorted(found)], time.time())
+        lost = max(lost, oldest - 1)
+        return Page.of(kept, after=after, lost=lost, limit=limit, top=newest.seq)
 
     async def _messages(self, link: _Link, pattern: str, after: int, top: int) -> dict[int, Any]:
         """Messages of one pattern, by their numbers."""
@@ -438,20 +436,20 @@ def _record(message: Any) -> Record:
     )
 
 
-def _kept(messages: list[Any], now: float) -> tuple[list[Record], bool]:
-    """What the retention of their topics leaves of messages, and whether that is all."""
+def _kept(messages: list[Any], now: float) -> tuple[list[Record], int]:
+    """What the retention of their topics leaves of messages, and up to where some are lost."""
     left: dict[str, int] = {}
     kept: list[Record] = []
-    complete = True
+    lost = 0
     for message in reversed(messages):
         record = _record(message)
         count, _, age = (message.headers or {}).get("Eyewall-Keep", "100 3600").partition(" ")
         if record.topic not in left:
             left[record.topic] = int(count)
-        if left[record.topic] <= 0 or record.time + float(age) <= now:
-            complete = complete and record.topic.startswith("$")
-            continue
-        left[record.topic] -= 1
-        kept.append(record)
+        if left[record.topic] > 0 and record.time + float(age) > now:
+            left[record.topic] -= 1
+            kept.append(record)
+        elif not record.topic.startswith("$"):
+            lost = max(lost, record.seq)
     kept.reverse()
-    return kept, complete
+    return kept, lost

@@ -145,22 +145,18 @@ class RedisBackplane(Backplane):
         top, floor, *found = await self._read(keys=[self._prefix], args=[after, limit, *topics])
         now = time.time()
         records: list[Record] = []
-        complete = after <= top
+        lost = floor if has_wildcards else 0
         for topic, (last, dropped, rows) in zip(topics, found, strict=True):
             alive = [_record(topic, row) for row in rows if _ends(row) > now]
-            newest = alive[0].seq if alive else dropped
-            complete = complete and (last <= after or newest == last) and dropped <= after
-            complete = complete and len(alive) == len(rows)
-            if after < floor and last < 0:
-                complete = False
+            lost = max([lost, dropped, *(_seq(row) for row in rows if _ends(row) <= now)])
+            if last < 0:
+                lost = max(lost, floor)
+            elif last > after and not rows:
+                # All of it was too old.
+                lost = max(lost, last)
             records.extend(alive)
-        if after < floor and has_wildcards:
-            complete = False
         records.sort(key=lambda record: record.seq)
-        if len(records) > limit:
-            records = records[len(records) - limit :]
-            complete = False
-        return Page(records, complete, top)
+        return Page.of(records, after=after, lost=lost, limit=limit, top=top)
 
     # Listening
 
@@ -215,10 +211,13 @@ def _as_map(row: Any) -> Any:
 
 
 def _record(topic: str, row: Any) -> Record:
-    name, fields = _as_map(row)
+    fields = _as_map(row)[1]
     key = fields[b"k"].decode()
-    seq = int(name.partition(b"-")[0])
-    return Record(seq, topic, fields[b"b"], key[1:] if key else None, float(fields[b"c"]))
+    return Record(_seq(row), topic, fields[b"b"], key[1:] if key else None, float(fields[b"c"]))
+
+
+def _seq(row: Any) -> int:
+    return int(row[0].partition(b"-")[0])
 
 
 def _ends(row: Any) -> float:

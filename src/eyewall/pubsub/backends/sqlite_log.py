@@ -163,23 +163,20 @@ class SqliteLog:
         try:
             top = self.newest().seq
             rows: list[Any] = []
-            complete = after <= top
+            lost = 0
             for name, dropped in self._changed_since(patterns, after):
                 found = self._db.execute(
                     "SELECT seq, topic, body, key, time, ends FROM message"
                     " WHERE topic = ? AND kept = 1 AND seq > ? ORDER BY seq DESC LIMIT ?",
                     (name, after, limit + 1),
                 ).fetchall()
-                alive = [row for row in found if row[5] > now]
-                complete = complete and dropped <= after and len(alive) == len(found)
-                rows.extend(alive)
+                lost = max([lost, dropped, *(row[0] for row in found if row[5] <= now)])
+                rows.extend(row for row in found if row[5] > now)
         finally:
             self._db.execute("COMMIT")
         rows.sort()
-        if len(rows) > limit:
-            rows = rows[len(rows) - limit :]
-            complete = False
-        return Page([Record(*row[:5]) for row in rows], complete, top)
+        records = [Record(*row[:5]) for row in rows]
+        return Page.of(records, after=after, lost=lost, limit=limit, top=top)
 
     def _changed_since(self, patterns: Sequence[str], after: int) -> list[tuple[str, int]]:
         if not any(map(is_pattern, patterns)):
