@@ -1,5 +1,6 @@
 """The HTTP client under the name of Tornado's own implementation."""
 
-from eyewall.http.client import HTTPStreamClosedError, HTTPTimeoutError, SimpleAsyncHTTPClient
+from eyewall.http.client import HTTPStreamClosedError, HTTPTimeoutError
+from eyewall.tornado.legacy.client import SimpleAsyncHTTPClient
 
 __all__ = ["HTTPStreamClosedError", "HTTPTimeoutError", "SimpleAsyncHTTPClient"]

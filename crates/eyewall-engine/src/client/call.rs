@@ -117,7 +117,7 @@ impl<C> Call<C> {
         due: &mut Due<C>,
     ) -> Result<(), Failure> {
         if length.is_some_and(|length| length > self.max_body) {
-            return Err(self.too_large());
+            return Err(self.too_large("announced "));
         }
         if self.streamed {
             if let Some(callback) = self.on_response.take() {
@@ -144,11 +144,11 @@ impl<C> Call<C> {
         }
     }
 
-    fn too_large(&self) -> Failure {
+    fn too_large(&self, announced: &str) -> Failure {
         Failure::new(
             FailureKind::TooLarge,
             format!(
-                "the response's content is larger than {} bytes",
+                "the response's {announced}content is larger than {} bytes",
                 self.max_body
             ),
         )
@@ -157,7 +157,7 @@ impl<C> Call<C> {
     pub(super) fn data(&mut self, data: &[u8]) -> Result<(), Failure> {
         self.received = self.received.saturating_add(data.len() as u64);
         if self.received > self.max_body {
-            return Err(self.too_large());
+            return Err(self.too_large(""));
         }
         self.body.extend_from_slice(data);
         Ok(())

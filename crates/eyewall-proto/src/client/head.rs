@@ -165,6 +165,11 @@ fn parse_with<'b>(
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::HeaderName) if is_folded(input) => {
+            return Err(Error::bad(
+                "the response's head has line folding, which is obsolete",
+            ));
+        }
         Err(error) => return Err(translate(error)),
     };
     let bytes = input.get(..length).unwrap_or_default();
@@ -212,6 +217,13 @@ fn parse_with<'b>(
         fields,
     };
     Ok(Some((head, length)))
+}
+
+/// Whether a line of a head that is malformed continues the one before (RFC 9112, section 5.2).
+fn is_folded(input: &[u8]) -> bool {
+    memchr::memmem::find_iter(input, b"\r\n")
+        .filter_map(|at| input.get(at + 2))
+        .any(|next| matches!(next, b' ' | b'\t'))
 }
 
 /// The place of the phrase in "HTTP/1.1 200 phrase\r".

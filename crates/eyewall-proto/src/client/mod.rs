@@ -21,7 +21,7 @@ pub use head::{BodyFraming, ResponseHead};
 pub use request::{Line, RequestBody, chunk, encode_request};
 
 /// Interim responses that one request may be sent before its final one.
-const INTERIM: usize = 32;
+const INTERIM: usize = 10;
 
 /// The next element of a response.
 #[derive(Debug, PartialEq, Eq)]

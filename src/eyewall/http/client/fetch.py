@@ -164,4 +164,5 @@ class Fetch(asyncio.Future[HTTPResponse]):
     def _settle_error(self, error: BaseException) -> None:
         self.client.leave(self)
         outcomes[outcome_of(error)] += 1
+        self.client.failed(error)
         self.set_exception(error)

@@ -100,6 +100,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             "connections": len(self.pool),
         }
 
+    def failed(self, error: BaseException) -> None:
+        """Called with what a fetch failed with; a subclass may log it."""
+
     def begin(self, request: HTTPRequest, raise_error: bool) -> asyncio.Future[HTTPResponse]:
         """Start a fetch, or put it in the queue."""
         fetch = Fetch(self, request, raise_error)
