@@ -1,5 +1,6 @@
 """`eyewall front` and `eyewall run --from-redis` with a real Redis: what passes, and what survives."""
 
+import asyncio
 import hashlib
 import http.client
 import os
@@ -11,12 +12,27 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from eyewall.realtime.websocket import websocket_connect
 from tests.support import eyewall, require
 from tests.system.faults import Askers, get, until
 
 APP = """
 import asyncio, hashlib, os, signal
 from eyewall import Application, RequestHandler
+from eyewall.realtime import WebSocketHandler
+
+class Socket(WebSocketHandler):
+    def open(self):
+        self.write_message("open")
+
+    def on_message(self, message):
+        if message == "end":
+            self.close(4001, "as you wish")
+        else:
+            self.write_message(message, isinstance(message, bytes))
+
+    def on_close(self):
+        print("closed", self.close_code, flush=True)
 
 async def slow(request):
     print("running", flush=True)
@@ -72,7 +88,7 @@ class Headers(RequestHandler):
 app = Application([
     (r"/", lambda request: f"VERSION {os.getpid()}"),
     (r"/slow", slow), (r"/die-once", die_once), (r"/die-always", die_always), (r"/echo", Echo),
-    (r"/big", Big), (r"/events", Events), (r"/headers", Headers),
+    (r"/big", Big), (r"/events", Events), (r"/headers", Headers), (r"/ws", Socket),
 ])
 """
 
@@ -213,6 +229,52 @@ def test_a_stream_reaches_the_client_as_it_comes_and_its_end_the_worker(front, w
             while b"data: first" not in text:
                 text += client.recv(1000)
         assert process.popen.stdout.readline() == "the client has gone\n"
+
+
+def test_websockets_are_bridged(front, worker):
+    with front() as server, worker(stdout=subprocess.PIPE) as process:
+        url = server.url().replace("http", "ws", 1) + "/ws"
+        serving(process)
+
+        async def main():
+            client = await websocket_connect(url)
+            assert await client.read_message() == "open"
+            for message in ("text", b"bytes", "x" * 300_000, ""):
+                await client.write_message(message, isinstance(message, bytes))
+                assert await client.read_message() == message
+            await client.write_message("end")
+            assert await client.read_message() is None
+            assert (client.close_code, client.close_reason) == (4001, "as you wish")
+            other = await websocket_connect(url)
+            assert await other.read_message() == "open"
+            other.close(4002, "bye")
+            assert await other.read_message() is None
+
+        asyncio.run(main())
+        lines = [process.popen.stdout.readline() for _ in range(2)]
+        assert lines == ["closed 4001\n", "closed 4002\n"]
+        response, _ = ask(server_url(url), "GET", "/ws")
+        assert (response.status, response.getheader("Upgrade")) == (426, "websocket")
+
+
+def test_a_websocket_is_told_to_come_back_when_its_worker_goes(front, worker):
+    with front() as server, worker() as process:
+        url = server.url().replace("http", "ws", 1) + "/ws"
+        serving(process)
+
+        async def main():
+            client = await websocket_connect(url)
+            assert await client.read_message() == "open"
+            process.popen.send_signal(signal.SIGTERM)
+            assert await client.read_message() is None
+            assert client.close_code == 1012
+
+        asyncio.run(main())
+        assert process.end() == 0
+
+
+def server_url(url):
+    return url.replace("ws", "http", 1).removesuffix("/ws")
 
 
 def test_stopping_all_workers_for_a_while_fails_no_request(front, worker):

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, final
 
 from eyewall.http.engine import ProtocolError, StreamClosedError
 from eyewall.http.exchange import Buffer, Headers
-from eyewall.ops.dispatch.wire import PIECE, WHOLE, WINDOW, AnswerHead, Frame, FrameError, Head
+from eyewall.ops.dispatch.socket import DispatchedSocket, check_handshake
+from eyewall.ops.dispatch.wire import (
+    PIECE,
+    WHOLE,
+    WINDOW,
+    AnswerHead,
+    Frame,
+    FrameError,
+    Head,
+    field_pairs,
+)
 
 if TYPE_CHECKING:
     from eyewall.ops.dispatch.server import DispatchServer
@@ -70,6 +80,8 @@ class DispatchedExchange:
         self._wake: list[tuple[Told, int]] = []
         self._on_disconnect: Callable[[], object] | None = None
         self._said = self._heard = 0
+        self.socket: DispatchedSocket | None = None
+        """The WebSocket that it has become."""
 
     def header(self, name: str) -> str | None:
         """One header field, several joined."""
@@ -89,6 +101,16 @@ class DispatchedExchange:
             # It was sent twice.
             return
         self._heard = frame.number
+        if frame.kind == "gone":
+            self.leave()
+        elif self.socket is not None:
+            self.socket.hear(frame)
+            if frame.kind == "closed":
+                self._finish()
+        else:
+            self._hear_of_body(frame)
+
+    def _hear_of_body(self, frame: Frame) -> None:
         more = frame.more or {}
         if frame.kind == "piece":
             self._pieces.append(frame.data)
@@ -104,8 +126,6 @@ class DispatchedExchange:
         elif frame.kind == "room":
             self._window += int(more.get("bytes", 0))
             self._send_pieces()
-        elif frame.kind == "gone":
-            self.leave()
         else:
             raise FrameError(f"there are no frames of kind {frame.kind!r}")
 
@@ -123,6 +143,8 @@ class DispatchedExchange:
         wake, self._wake = self._wake, []
         for callback, _ in wake:
             callback(error)
+        if self.socket is not None:
+            self.socket.closed(None, "the client has gone")
         if self._on_disconnect is not None:
             callback_, self._on_disconnect = self._on_disconnect, None
             callback_()
@@ -206,7 +228,7 @@ class DispatchedExchange:
     ) -> int:
         """Send a whole answer."""
         data = body.encode() if isinstance(body, str) else bytes(body)
-        pairs = _pairs(headers)
+        pairs = field_pairs(headers)
         if len(data) <= WHOLE:
             self._begin(status)
             head = AnswerHead(status, reason, pairs)
@@ -231,7 +253,7 @@ class DispatchedExchange:
         self, status: int, headers: Headers, reason: str | None = None, *, end: bool = False
     ) -> None:
         """Send the head of a streamed answer."""
-        pairs = _pairs(headers)
+        pairs = field_pairs(headers)
         self._begin(status)
         if self.connected:
             self.say("head", more=AnswerHead(status, reason, pairs).more())
@@ -286,18 +308,36 @@ class DispatchedExchange:
         """End a streamed answer."""
         if self._complete or self._is_ending is not None:
             return
-        self._is_ending = {"trailers": _pairs(trailers)} if trailers else {}
+        self._is_ending = {"trailers": field_pairs(trailers)} if trailers else {}
         self._send_pieces()
 
     def inform(self, status: int, headers: Headers) -> bool:
         """Send an informational answer."""
         if self.connected and not self.responded:
-            self.say("inform", more=AnswerHead(status, None, _pairs(headers)).more())
+            self.say("inform", more=AnswerHead(status, None, field_pairs(headers)).more())
         return self.connected
 
     def upgrade(self, headers: Headers) -> NoReturn:
         """Raise RuntimeError: the connection is the front's."""
         raise RuntimeError(f"a dispatched request cannot change its protocol ({headers!r})")
+
+    def upgrade_websocket(
+        self,
+        headers: Headers,
+        on_message: Callable[[Any], object],
+        on_event: Callable[[str, Any], object],
+        **options: Any,
+    ) -> DispatchedSocket:
+        """Have the front answer an opening handshake; see the engine's method of that name.
+
+        Raises:
+            ProtocolError: It is no opening handshake.
+            ValueError: There is no such option.
+        """
+        check_handshake(self)
+        self._begin(200)
+        self.socket = DispatchedSocket(self, headers, on_message, on_event, options)
+        return self.socket
 
     def abort(self) -> None:
         """Have the front cut the client off."""
@@ -313,21 +353,3 @@ class DispatchedExchange:
         self._server.finish(self, last if self.connected else None)
         if last is not None:
             self.connected = False
-
-
-def _pairs(headers: Any) -> list[tuple[str, str]]:
-    """Header fields as texts.
-
-    Raises:
-        ValueError: One could split the answer.
-    """
-    items: Any = headers.items() if isinstance(headers, Mapping) else headers
-    pairs = [(_text(name), _text(value)) for name, value in items]
-    for pair in pairs:
-        if any(char in part for part in pair for char in "\r\n\0"):
-            raise ValueError(f"the field {pair[0]!r} has a character that no field may have")
-    return pairs
-
-
-def _text(part: str | bytes) -> str:
-    return part if isinstance(part, str) else part.decode("latin-1")

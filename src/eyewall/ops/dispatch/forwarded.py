@@ -5,7 +5,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, final
 
 from eyewall.base.log import gen_log
+from eyewall.http.engine import ProtocolError
 from eyewall.http.exchange import Exchange
+from eyewall.ops.dispatch.bridged import BridgedSocket
 from eyewall.ops.dispatch.wire import IDEMPOTENT, PIECE, WINDOW, AnswerHead, Frame, FrameError, Head
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Forwarded:
         self._frames: deque[Frame] = deque()
         self._is_blocked = False
         self._unacknowledged = 0
+        self._socket: BridgedSocket | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     # The way there
@@ -140,9 +143,9 @@ class Forwarded:
             frame = self._frames.popleft()
             try:
                 self._do(frame)
-            except (FrameError, ValueError, RuntimeError) as exc:
+            except (FrameError, ProtocolError, TypeError, ValueError, RuntimeError) as exc:
                 gen_log.error("A worker's answer cannot be sent: %.200s", exc)
-                self._tell("gone")
+                self.tell("gone")
                 self._fail(502, "the worker's answer cannot be sent")
                 return
             except ConnectionError:
@@ -151,19 +154,25 @@ class Forwarded:
 
     def _do(self, frame: Frame) -> None:
         exchange = self.exchange
-        if frame.kind == "piece":
+        if self._socket is not None:
+            self._socket.hear(frame)
+        elif frame.kind == "piece":
             self._write(frame.data)
         elif frame.kind == "answer":
             head = AnswerHead.of(frame.more)
             exchange.respond(head.status, head.headers, frame.data, head.reason)
-            self._over()
+            self.over()
         elif frame.kind == "head":
             head = AnswerHead.of(frame.more)
             exchange.start(head.status, head.headers, head.reason)
         elif frame.kind == "end":
             exchange.end((frame.more or {}).get("trailers") or None)
-            self._over()
-        elif frame.kind == "taken":
+            self.over()
+        else:
+            self._do_more(frame)
+
+    def _do_more(self, frame: Frame) -> None:
+        if frame.kind == "taken":
             if self._mode == "pieces":
                 self._pump()
         elif frame.kind == "room":
@@ -171,10 +180,14 @@ class Forwarded:
             self._pump()
         elif frame.kind == "inform":
             head = AnswerHead.of(frame.more)
-            exchange.inform(head.status, head.headers)
+            self.exchange.inform(head.status, head.headers)
+        elif frame.kind == "socket":
+            # From now on the client's leaving is an event of the WebSocket.
+            self.exchange.on_disconnect(None)
+            self._socket = BridgedSocket(self, frame)
         elif frame.kind == "abort":
-            exchange.abort()
-            self._over()
+            self.exchange.abort()
+            self.over()
         else:
             raise FrameError(f"there are no frames of kind {frame.kind!r}")
 
@@ -196,10 +209,11 @@ class Forwarded:
     def _wrote(self, count: int) -> None:
         self._unacknowledged += count
         if self._unacknowledged >= _ROOM:
-            self._tell("room", more={"bytes": self._unacknowledged})
+            self.tell("room", more={"bytes": self._unacknowledged})
             self._unacknowledged = 0
 
-    def _tell(self, kind: str, data: bytes = b"", more: dict[str, Any] | None = None) -> None:
+    def tell(self, kind: str, data: bytes = b"", more: dict[str, Any] | None = None) -> None:
+        """Send the worker a frame."""
         if self._worker is not None:
             self._said += 1
             frame = Frame(kind, self.request, self._front.name, self._said, data, more)
@@ -229,24 +243,24 @@ class Forwarded:
         if isinstance(data, Exception):
             self._body_ended = True
             more = {"status": getattr(data, "status", 400), "text": str(data)}
-            self._tell("broken", more=more)
+            self.tell("broken", more=more)
         elif data:
             self._window -= len(data)
             for start in range(0, len(data), PIECE):
-                self._tell("piece", data[start : start + PIECE])
+                self.tell("piece", data[start : start + PIECE])
         else:
             self._body_ended = True
-            self._tell("end", more={"trailers": self.exchange.trailers})
+            self.tell("end", more={"trailers": self.exchange.trailers})
 
     # The end
 
     def _left(self) -> None:
         """The client has gone."""
         if self._worker is not None:
-            self._tell("gone")
+            self.tell("gone")
         elif self._entry is not None:
             self._front.withdraw(self._entry)
-        self._over()
+        self.over()
 
     def _nobody_came(self) -> None:
         self._deadline = None
@@ -256,17 +270,21 @@ class Forwarded:
 
     def _fail(self, status: int, text: str) -> None:
         exchange = self.exchange
-        if exchange.responded:
+        if self._socket is not None:
+            self._socket.close(1012, text)
+        elif exchange.responded:
             exchange.abort()
         elif exchange.connected:
             exchange.respond(status, {"Content-Type": "text/plain"}, f"{text}\n")
-        self._over()
+        self.over()
 
-    def _over(self) -> None:
+    def over(self) -> None:
+        """Nothing more is to come."""
         self.close()
         self._frames.clear()
         self._front.forget(self.request)
-        self.exchange.on_disconnect(None)
+        if self._socket is None:
+            self.exchange.on_disconnect(None)
 
     def close(self) -> None:
         """Wait no longer for somebody to take it."""

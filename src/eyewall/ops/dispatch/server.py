@@ -112,6 +112,9 @@ class DispatchServer:
         self.stop()
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline_s
+        for exchange in self._running.values():
+            if exchange.socket is not None:
+                exchange.socket.close(1012, "the server restarts")
         if self._taking is not None:
             await asyncio.wait({self._taking}, timeout=deadline_s)
         try:

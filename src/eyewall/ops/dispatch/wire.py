@@ -202,6 +202,24 @@ class AnswerHead:
         return cls(status, reason, _pairs(found.get("headers", [])))
 
 
+def field_pairs(headers: Any) -> list[tuple[str, str]]:
+    """Header fields as texts.
+
+    Raises:
+        ValueError: One could split the answer.
+    """
+    items: Any = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = [(_text(name), _text(value)) for name, value in items]
+    for pair in pairs:
+        if any(char in part for part in pair for char in "\r\n\0"):
+            raise ValueError(f"the field {pair[0]!r} has a character that no field may have")
+    return pairs
+
+
+def _text(part: str | bytes) -> str:
+    return part if isinstance(part, str) else part.decode("latin-1")
+
+
 def _object(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
