@@ -5,6 +5,7 @@ import builtins
 import datetime
 import inspect
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
@@ -77,7 +78,15 @@ class IOLoop:
             _thread.loop = loop
         with _lock:
             known = _known.get(loop)
-        return cls(loop) if known is None else known
+        if known is None:
+            known = cls(loop)
+            known._note_main()
+        return known
+
+    def _note_main(self) -> None:
+        """What `instance` gives to other threads, once the main thread has a loop."""
+        if threading.current_thread() is threading.main_thread():
+            _main[:] = [self]
 
     @classmethod
     def instance(cls) -> "IOLoop":
@@ -107,6 +116,7 @@ class IOLoop:
 
     def start(self) -> None:
         """Run the loop until `stop` is called."""
+        self._note_main()
         self.asyncio_loop.run_forever()
 
     def stop(self) -> None:
@@ -197,7 +207,7 @@ class IOLoop:
         *args: Any,
         **kwargs: Any,
     ) -> asyncio.TimerHandle:
-        """Call `callback` at a time of `time()`, or after a timedelta.
+        """Call `callback` at a time, as `call_at` takes it, or after a timedelta.
 
         Returns:
             A handle for `remove_timeout`.
@@ -222,7 +232,13 @@ class IOLoop:
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> asyncio.TimerHandle:
-        """Call `callback` at a time of `time()`."""
+        """Call `callback` at a time of `time()`, or of `time.time()`: of the clock that is nearer.
+
+        Programs have always used either, and the two are decades apart.
+        """
+        now, wall = self.asyncio_loop.time(), time.time()
+        if abs(when - wall) < abs(when - now):
+            when += now - wall
         return self.asyncio_loop.call_at(when, self._run_callback, callback, args, kwargs)
 
     def remove_timeout(self, timeout: asyncio.TimerHandle) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -195,3 +196,26 @@ def test_an_eager_task_runs_at_once_and_is_a_task(loop):
             await failed[1]
 
     loop.run_sync(main)
+
+
+def test_other_threads_find_the_main_threads_loop_however_it_came_to_be(run):
+    async def main():
+        here = IOLoop.current()
+        found = await asyncio.to_thread(IOLoop.instance)
+        assert found is here
+        assert threading.current_thread() is threading.main_thread()
+
+    run(main)
+
+
+@pytest.mark.parametrize("clock", [time.time, lambda: IOLoop.current().time()])
+def test_a_deadline_counts_on_the_clock_that_it_was_made_with(run, clock):
+    async def main():
+        fired = asyncio.Event()
+        handle = IOLoop.current().add_timeout(clock() + 3600, fired.set)
+        assert 3590 < handle.when() - asyncio.get_running_loop().time() < 3610
+        handle.cancel()
+        IOLoop.current().call_at(clock() - 1, fired.set)
+        await fired.wait()
+
+    run(main)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+from eyewall.aio import on_engine_error
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
+from eyewall.web.handler.lifecycle import handle_exception
 from eyewall.web.safe_redirect import is_safe_redirect
 
 Method = Callable[..., Any]
@@ -116,12 +118,17 @@ def stream_request_body(cls: H) -> H:
 def asynchronous(method: Method) -> Method:
     """Leave the request open when the verb returns; the handler calls `finish` later.
 
-    This is how callbacks were used before coroutines. New code says `async def` instead.
+    This is how callbacks were used before coroutines. New code says `async def` instead. An error
+    of a `gen.engine` that it starts is answered as the verb's own.
     """
 
     @functools.wraps(method)
     def wrapper(self: RequestHandler, *args: Any, **kwargs: Any) -> Any:
         self._auto_finish = False
-        return method(self, *args, **kwargs)
+        token = on_engine_error.set(functools.partial(handle_exception, self))
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            on_engine_error.reset(token)
 
     return wrapper
