@@ -13,6 +13,9 @@ from eyewall.http.client.names import NameCache
 from eyewall.http.client.proxy import Proxy, tunnel
 from eyewall.http.client.tls import PLAIN, TLSOptions, engine_tls
 
+_MOST_KNOWN: Final = 1000
+"""Routes that are known to speak no HTTP/2; forgetting them costs a moment's waiting."""
+
 _ALPN: Final = ["h2", "http/1.1"]
 
 
@@ -159,6 +162,8 @@ class Pool:
         try:
             link = await self._new(route, progress)
             if not link.multiplexed:
+                if len(self._single) >= _MOST_KNOWN:
+                    self._single.clear()
                 self._single.add(route)
             return link
         finally:

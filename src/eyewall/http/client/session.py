@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from eyewall.http.client.assemble import Parts, absolute, assemble
-from eyewall.http.client.circuit import CircuitBreaker
+from eyewall.http.client.circuit import CircuitBreaker, CircuitState
 from eyewall.http.client.cookies import Cookies
 from eyewall.http.client.errors import HTTPClientError, HTTPRedirectError
 from eyewall.http.client.redirects import REDIRECTS, follow
@@ -21,6 +21,7 @@ from eyewall.http.client.streamed import StreamedResponse, open_stream
 from eyewall.http.client.url import parse_url
 
 _ONCE: Final = Retry(attempts=1)
+_MOST_BREAKERS: Final = 1000
 _PARTS: Final = frozenset(Parts.__struct_fields__)
 
 R = TypeVar("R", HTTPResponse, StreamedResponse)
@@ -248,6 +249,8 @@ class Session:
         origin = parse_url(request.url).origin
         breaker = self._breakers.get(origin)
         if breaker is None:
+            if len(self._breakers) >= _MOST_BREAKERS:
+                self._forget_breakers()
             breaker = self._breakers[origin] = self._make_breaker()
         trying = breaker.enter()
         try:
@@ -260,6 +263,12 @@ class Session:
             raise
         breaker.leave(is_failure=response.code >= 500, was_trying=trying)
         return response
+
+    def _forget_breakers(self) -> None:
+        """Keep those that know something."""
+        for origin, breaker in list(self._breakers.items()):
+            if breaker.state is CircuitState.CLOSED:
+                del self._breakers[origin]
 
     def _with_cookies(self, request: HTTPRequest) -> HTTPRequest:
         kept = None if self.cookies is None else self.cookies.field(request.url)
