@@ -4,6 +4,7 @@ import tempfile
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.support import require
@@ -42,6 +43,6 @@ def open_page(tmp_path):
         browser.quit()
 
 
-def wait(browser, condition):
+def wait(browser, condition, seconds=20):
     """Wait until something holds of a page; returns it."""
-    return WebDriverWait(browser, 20, poll_frequency=0.05).until(condition)
+    return WebDriverWait(browser, seconds, 0.05, [StaleElementReferenceException]).until(condition)

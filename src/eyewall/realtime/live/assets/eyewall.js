@@ -219,12 +219,12 @@ class Live extends Emitter {
       if (this.#link !== link) return;
       this.#link = null;
       this.#fail();
-      // A way that never opens, while the next might, is left after two tries.
-      if (!opened && ++this.#failed >= 2 && navigator.onLine && !this.#options.transport) {
+      if (opened || ++this.#failed < 2 || this.#options.transport) return this.#later();
+      // A way that does not open though the server answers is blocked: take the next one.
+      post(this.#address(token), {do: "ping", n: 0}).then(() => {
         this.way = WAYS[(WAYS.indexOf(this.way) + 1) % WAYS.length];
-        this.#failed = 0;
-      }
-      this.#later();
+        this.#failed = this.#tries = 0;
+      }).catch(() => {}).finally(() => this.#link || this.#later());
     };
   }
 
