@@ -14,6 +14,8 @@ from typing import Any, Final
 from eyewall.base.errors import ConfigurationError, StartupError
 from eyewall.base.log import gen_log
 from eyewall.cli.options import Settings
+from eyewall.cli.table import table
+from eyewall.cli.times import seconds
 from eyewall.ops.control import ControlServer, ask, default_path, live_paths
 from eyewall.ops.messages import Handle, PeerError
 from eyewall.ops.metrics.merge import read
@@ -91,33 +93,19 @@ def add_parser(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
                 "--route", metavar="PATTERN", help="only paths that match, as '/orders/*'"
             )
             sub.add_argument(
-                "--wait", type=_seconds, default=10.0, metavar="TIME",
+                "--wait", type=seconds, default=10.0, metavar="TIME",
                 help="how long running requests may take to finish (default: 10s)",
             )  # fmt: skip
         if name == "suspend":
             sub.add_argument(
                 "--for",
                 dest="for_s",
-                type=_seconds,
+                type=seconds,
                 metavar="TIME",
                 help="resume by itself after that time, as 10s",
             )
         elif name == "window":
             sub.add_argument("run", nargs=argparse.REMAINDER, metavar="-- COMMAND")
-
-
-def _seconds(text: str) -> float:
-    """A time such as 10, 10s, 500ms or 2m, in seconds."""
-    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)):
-        if unit and not text.endswith(unit):
-            continue
-        try:
-            value = float(text.removesuffix(unit)) * factor
-        except ValueError:
-            continue
-        if 0 < value < 86400:
-            return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no time such as 10s, 500ms or 2m")
 
 
 def control(given: dict[str, Any], configured: str | None) -> int:
@@ -195,7 +183,7 @@ def _readable(answer: Any, indent: str = "") -> str:
     if isinstance(answer, list) and answer and all(isinstance(row, dict) for row in answer):
         if any(isinstance(value, list) for row in answer for value in row.values()):
             return "\n\n".join(_readable(row, indent) for row in answer)
-        return _table(answer)
+        return table(answer)
     if isinstance(answer, dict):
         lines = []
         for name, value in answer.items():
@@ -208,13 +196,3 @@ def _readable(answer: Any, indent: str = "") -> str:
     if isinstance(answer, list):
         return "\n".join(f"{indent}{value}" for value in answer)
     return f"{indent}{answer}"
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )

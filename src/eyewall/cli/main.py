@@ -12,14 +12,31 @@ from typing import Any, Final, NoReturn
 from eyewall import __version__
 from eyewall.base.errors import ConfigurationError, StartupError
 from eyewall.cli.alone import serve_alone
+from eyewall.cli.bench import add_parser as add_bench_parser
+from eyewall.cli.bench import bench
+from eyewall.cli.check import check
+from eyewall.cli.completion import SHELLS, completion
 from eyewall.cli.control import add_parser, control
 from eyewall.cli.develop import CHILD, develop, develop_child
 from eyewall.cli.dispatch import check_dispatch
+from eyewall.cli.new import TEMPLATES, new
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
+from eyewall.cli.routes import routes
 from eyewall.cli.workers import WORKER, supervise, worker, worker_count
 
 _STARTUP_FAILED: Final = 3
 _USAGE: Final = 2
+
+
+_SERVING: Final = {
+    "run": "serve an application in production",
+    "dev": "serve an application while you work on it: reload, error pages",
+    "front": "accept HTTP and hand each request to Redis, for workers elsewhere",
+    "config": "show each option's value and where it came from",
+    "check": "look for mistakes of a configuration before it serves",
+    "routes": "show which path of an application is served by what",
+}
+"""Verbs about an application, which take all options."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,12 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"eyewall {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb, text in (
-        ("run", "serve an application in production"),
-        ("dev", "serve an application while you work on it: reload, error pages"),
-        ("front", "accept HTTP and hand each request to Redis, for workers elsewhere"),
-        ("config", "show each option's value and where it came from"),
-    ):
+    for verb, text in _SERVING.items():
         sub = verbs.add_parser(verb, help=text, description=f"{text[0].upper()}{text[1:]}.")
         if verb != "front":
             sub.add_argument(
@@ -45,7 +57,18 @@ def _parser() -> argparse.ArgumentParser:
         add_arguments(sub)
         if verb == "config":
             sub.add_argument("--show", action="store_true", help="accepted; it always shows")
+        elif verb == "routes":
+            sub.add_argument("--json", action="store_true", help="as JSON")
     add_parser(verbs)
+    add_bench_parser(verbs)
+    text = "begin a program: make its first files"
+    sub = verbs.add_parser("new", help=text, description=f"{text.capitalize()}.")
+    sub.add_argument("name", help="the program's name, which must do as a Python module's")
+    sub.add_argument("--template", "-t", choices=TEMPLATES, default=TEMPLATES[0])
+    sub.add_argument("--folder", help="where the files go (default: a folder of that name)")
+    text = "print what a shell reads to complete this command's words"
+    sub = verbs.add_parser("completion", help=text, description=f"{text.capitalize()}.")
+    sub.add_argument("shell", choices=SHELLS)
     return parser
 
 
@@ -55,10 +78,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.exit(_guarded(develop_child, None))
     if os.environ.get(WORKER):
         sys.exit(_guarded(worker, None))
-    given: dict[str, Any] = vars(_parser().parse_args(argv))
+    parser = _parser()
+    given: dict[str, Any] = vars(parser.parse_args(argv))
     verb, target = given.pop("verb"), given.pop("target", None)
     given.pop("show", None)
-    asked = given if verb == "ctl" else {}
+    if verb in _APART:
+        sys.exit(_guarded(lambda: _APART[verb](given, parser), None))
+    asked = given if verb == "ctl" else {"json": given.pop("json", False)}
     given = {} if verb == "ctl" else given
     folder = Path(given.get("app_dir", os.environ.get("EYEWALL_APP_DIR", ".")))
     try:
@@ -69,11 +95,32 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_guarded(lambda: _do(verb, target, settings, asked), settings))
 
 
+_APART: Final[dict[str, Callable[[dict[str, Any], argparse.ArgumentParser], int]]] = {
+    "bench": lambda given, _parser: bench(given),
+    "new": lambda given, _parser: new(given["name"], given["template"], given["folder"]),
+    "completion": lambda given, parser: _complete(given["shell"], parser),
+}
+"""Verbs that have nothing to do with the configuration of a server."""
+
+
+def _complete(shell: str, parser: argparse.ArgumentParser) -> int:
+    print(completion(shell, parser), end="")  # noqa: T201 - what was asked for
+    return 0
+
+
 def _do(verb: str, target: str | None, settings: Settings, asked: dict[str, Any]) -> int | None:
     if verb == "config":
         return _show(settings)
     if verb == "ctl":
         return control(asked, settings["control"])
+    if verb == "check":
+        return check(target, settings)
+    if verb == "routes":
+        return routes(target, settings, as_json=asked["json"])
+    return _serve(verb, target, settings)
+
+
+def _serve(verb: str, target: str | None, settings: Settings) -> int:
     check_dispatch(verb, settings)
     if verb == "front":
         settings = settings.as_front()

@@ -289,6 +289,19 @@ class Application(ReversibleRouter):
         """The patterns of all paths and what serves them, in order; for documents of them."""
         return iter(self._paths)
 
+    def tables(self) -> "Iterator[tuple[HostMatches | None, RouteTable[Route]]]":
+        """All rules: those of each host, then those of every host (None)."""
+        yield from self._hosts
+        yield None, self._table
+
+    def name_of(self, pattern: str, targets: Iterable[Any]) -> str | None:
+        """The name of the rule with this pattern that leads to one of these, if it has one."""
+        known = list(targets)
+        for name, rule in self._named.items():
+            if isinstance(rule, URLSpec) and rule.regex.pattern == pattern and rule.target in known:
+                return name
+        return None
+
     def add_hidden(self, path: str, function: Callable[..., Any]) -> None:
         """Serve GET of a path with a function, and leave it out of `paths`."""
         route = FunctionRoute(self)

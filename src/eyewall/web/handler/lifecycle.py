@@ -108,6 +108,11 @@ class ClassRoute:
                 if plan is not None:
                     self.plans[method] = plan
 
+    @property
+    def methods(self) -> list[str]:
+        """The methods that its class serves."""
+        return list(self._verbs)
+
     def observe(self, _observer: Any, prefix: str) -> None:
         """Answers are timed from now on; the application's observer is told of each."""
         self.label = prefix + self.label

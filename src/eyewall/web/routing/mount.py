@@ -60,6 +60,16 @@ class MountRoute:
         """Handle one request."""
         self._app(MountedExchange(exchange, self._prefix))
 
+    @property
+    def prefix(self) -> str:
+        """What its paths begin with."""
+        return self._prefix
+
+    @property
+    def app(self) -> Any:
+        """What serves them."""
+        return self._app
+
     def observe(self, observer: Observer, prefix: str) -> None:
         """Let the application tell of its answers, if it can."""
         observe_in(self._app, observer, prefix + self._prefix)

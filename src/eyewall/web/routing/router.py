@@ -81,6 +81,11 @@ class ExchangeRoute:
         """Handle one request."""
         self._app(exchange)
 
+    @property
+    def app(self) -> Callable[[Exchange], object]:
+        """What takes them."""
+        return self._app
+
     def observe(self, observer: Observer, prefix: str) -> None:
         """Let the application tell of its answers, if it can."""
         observe_in(self._app, observer, prefix)

@@ -6,6 +6,7 @@ with nothing but paths has one tree.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from eyewall.http.request import HTTPServerRequest
@@ -46,6 +47,15 @@ class RouteTable(Generic[R]):
         """Add a rule of another kind, which leads to a route or to a finder."""
         self._segments.append((matcher, route, finder))
         self.sole = None
+
+    def rules(self) -> Iterator[tuple[re.Pattern[str] | Matcher, R | Finder[R] | None]]:
+        """All rules in order: a pattern of paths or another matcher, and what it leads to."""
+        for segment in self._segments:
+            if isinstance(segment, RouteTree):
+                yield from segment.routes
+            else:
+                matcher, route, finder = segment
+                yield matcher, route if route is not None else finder
 
     def find(self, request: HTTPServerRequest, **given: Any) -> _Found[R] | None:
         """The first rule in order that has a route for the request.

@@ -19,7 +19,7 @@ _Candidate: TypeAlias = tuple[int, Callable[[str], re.Match[str] | None], R, boo
 class RouteTree(Generic[R]):
     """Routes in order, each a pattern and whatever serves it."""
 
-    __slots__ = ("_by_prefix", "_count", "_exact", "_first_pattern", "_lengths", "sole")
+    __slots__ = ("_by_prefix", "_count", "_exact", "_first_pattern", "_lengths", "routes", "sole")
 
     def __init__(self) -> None:
         self._exact: dict[str, tuple[int, R]] = {}
@@ -29,11 +29,14 @@ class RouteTree(Generic[R]):
         self._lengths: tuple[int, ...] = ()
         self._first_pattern: float = float("inf")
         self._count = 0
+        self.routes: list[tuple[re.Pattern[str], R]] = []
+        """All of them, in order."""
 
     def add(self, regex: re.Pattern[str], route: R) -> None:
         """Add a route behind those that are there."""
         order = self._count
         self._count += 1
+        self.routes.append((regex, route))
         prefix, whole = literal_prefix(regex.pattern)
         if whole:
             self._exact.setdefault(prefix, (order, route))
