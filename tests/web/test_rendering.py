@@ -139,3 +139,42 @@ def test_templates_lie_beside_the_handler_or_in_the_folder_of_the_setting(run, t
         return answer
 
     assert run(main).endswith(b"from folder")
+
+
+def rendered(run, templates):
+    """A page of its own application."""
+
+    class Own(RequestHandler):
+        def get(self):
+            self.render("page.html")
+
+    async def main():
+        loader = DictLoader(templates)
+        live = Live(Application([("/", Own)], template_loader=loader, access_log=False))
+        peer = await live.connect()
+        peer.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        _, _, body = await peer.answer()
+        await peer.close()
+        live.close()
+        return body.decode()
+
+    return run(main)
+
+
+def test_links_and_forms_are_modules_that_are_always_there(run):
+    text = '{% module linkify("www.example.com") %}{% module xsrf_form_html() %}'
+    page = rendered(run, {"page.html": text})
+    assert page.startswith(
+        '<a href="http://www.example.com">www.example.com</a><input type="hidden"'
+    )
+
+
+def test_a_template_may_be_a_module_and_say_once_what_it_brings(run):
+    entry = """{{ set_resources(embedded_css=".e {}", css_files=["/a.css", "/b.css"],
+javascript_files="/c.js", html_head="<meta>", html_body="<hr>", embedded_javascript="f()") }}e"""
+    use = '{% module Template("entry.html") %}'
+    page = f"<html><head></head><body>{use}{use}</body></html>"
+    answer = rendered(run, {"page.html": page, "entry.html": entry})
+    for part in ("/a.css", "/b.css", "/c.js", ".e {}", "f()", "<meta>", "<hr>"):
+        assert answer.count(part) == 1
+    assert "ee" in answer

@@ -251,3 +251,18 @@ def test_soup_is_a_template_or_a_parse_error(text):
 )
 def test_hostile_templates_take_linear_time(text):
     Template(text, name="x.html")
+
+
+def test_a_traceback_says_by_which_inclusions_a_line_was_reached():
+    loader = DictLoader(
+        {
+            "base.html": "\n{% block body %}{% end %}",
+            "page.html": '{% extends "base.html" %}{% block body %}\n{% include "part.html" %}{% end %}',
+            "part.html": "\n\n{{ 1 / 0 }}",
+        }
+    )
+    with pytest.raises(ZeroDivisionError) as caught:
+        loader.load("page.html").generate()
+    text = "".join(traceback.format_exception(caught.value))
+    assert 'File "part.html", line 3' in text
+    assert "# part.html:3 (via page.html:2, base.html:2)" in text
