@@ -1,7 +1,7 @@
 """What is asked, and when it was: the part that fetches and streams share. Hot path."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eyewall.base.hooks import Finished, outgoing_hooks
 from eyewall.http.client.engine import ClientResponse
@@ -14,6 +14,8 @@ from eyewall.http.encoding import BodyTooLargeError, EncodingError, decode
 
 if TYPE_CHECKING:
     from eyewall.http.client.simple import SimpleAsyncHTTPClient
+
+_MOST_PLANS: Final = 1000
 
 
 class Asked:
@@ -55,12 +57,23 @@ class Asked:
 
     def put(self, request: HTTPRequest) -> None:
         """Ask this from now on; errors as for the constructor."""
-        defaults = self.client.defaults
-        url = parse_url(request.url)
-        proxy = proxy_of(request, url, defaults)
         self.request = request
-        self.route = route(request, url, defaults, proxy)
-        self.prepared = prepare(request, url, defaults, proxy)
+        plans = self.client.plans
+        is_plain = request.is_plain
+        plan = plans.get(request.url) if is_plain else None
+        if plan is None:
+            defaults = self.client.defaults
+            url = parse_url(request.url)
+            proxy = proxy_of(request, url, defaults)
+            plan = (
+                route(request, url, defaults, proxy),
+                prepare(request, url, defaults, proxy),
+            )
+            if is_plain:
+                if len(plans) >= _MOST_PLANS:
+                    plans.clear()
+                plans[request.url] = plan
+        self.route, self.prepared = plan
 
     def tell(self, status: int | None, error: BaseException | None) -> None:
         """Tell those who watch how it ended."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from eyewall.base.configurable import Configurable
 from eyewall.base.objects import import_object
 from eyewall.http.client.request import HTTPRequest
+from eyewall.http.headers import check_value
 
 if TYPE_CHECKING:
     from eyewall.http.client.response import HTTPResponse
@@ -72,6 +73,7 @@ class AsyncHTTPClient(Configurable):
         if unknown:
             raise ValueError(f"HTTPRequest has no {', '.join(sorted(unknown))}")
         self.defaults = {**HTTPRequest.DEFAULTS, **(defaults or {})}
+        check_value(self.defaults["user_agent"])
 
     def close(self) -> None:
         """Close connections; fetch no more."""

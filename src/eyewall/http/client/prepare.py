@@ -68,7 +68,8 @@ def _usual(
     fields = []
     if "User-Agent" not in headers:
         agent = request.option("user_agent", defaults)
-        check_value(agent)
+        if request.user_agent is not None:
+            check_value(agent)
         fields.append(("User-Agent", agent))
     # A part of what is encoded cannot be decoded.
     plain = "Accept-Encoding" in headers or "Range" in headers

@@ -188,6 +188,27 @@ class HTTPRequest:
     def body(self, body: bytes | str | None) -> None:
         self._body = body.encode() if isinstance(body, str) else body
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a GET that is sent as every other one of the client to this URL is."""
+        return (
+            self.method == "GET"
+            and not self._headers
+            and self._body is None
+            and self.body_producer is None
+            and self.user_agent is None
+            and self.auth_username is None
+            and self.auth_mode is None
+            and self.decompress_response is None
+            and self.network_interface is None
+            and self.proxy_host is None
+            and self.allow_ipv6 is None
+            and self.validate_cert is None
+            and self.ca_certs is None
+            and self.client_cert is None
+            and self.ssl_options is None
+        )
+
     def option(self, name: str, defaults: Mapping[str, Any]) -> Any:
         """A field's value, or the default for it."""
         value = getattr(self, name)
@@ -200,12 +221,12 @@ class HTTPRequest:
             KeyError: The method is not known.
             ValueError: The method wants content and there is none, or the other way round.
         """
+        if self.method == "GET" and self._body is None and self.body_producer is None:
+            return
         check_name(self.method)
         has_body = self._body is not None or self.body_producer is not None
         if self._body is not None and self.body_producer is not None:
             raise ValueError("body and body_producer exclude each other")
-        if self.method == "GET" and not has_body:
-            return
         if self.option("allow_nonstandard_methods", defaults):
             return
         if self.method not in _METHODS:

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.http.client.client import AsyncHTTPClient, current_loop
 from eyewall.http.client.fetch import Fetch
 from eyewall.http.client.figures import clients
 from eyewall.http.client.names import NameCache, ResolverLike
-from eyewall.http.client.pool import Pool
+from eyewall.http.client.pool import Pool, Route
 from eyewall.http.client.proxy import environment_proxies, one_proxy
 from eyewall.http.client.request import HTTPRequest
 from eyewall.http.client.response import HTTPResponse
+
+if TYPE_CHECKING:
+    from eyewall.http.client.prepare import Prepared
 
 
 class SimpleAsyncHTTPClient(AsyncHTTPClient):
@@ -77,6 +80,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.queue = deque()
         self._running: set[Fetch] = set()
         self._fetches = 0
+        self.plans: dict[str, tuple[Route, Prepared]] = {}
+        """Routes and prepared requests of plain requests by their URLs."""
         clients.add(self)
         self.pool = Pool(
             NameCache(dns_ttl, resolver, hostname_mapping),
