@@ -185,7 +185,9 @@ class BaseIOStream:
             raise StreamClosedError(self.error)
         future: asyncio.Future[Any] = self._loop.create_future()
         self._read, self._read_future = read, future
-        self._try()
+        # Only a read of nothing can be done where there is nothing.
+        if self._buffer or not read.wants:
+            self._try()
         if future.done():
             self._ease()
         elif self._ended:
@@ -194,7 +196,8 @@ class BaseIOStream:
                 raise error
         else:
             self._start()
-            self._resume()
+            if self._paused:
+                self._resume()
         return future
 
     def _try(self) -> None:

@@ -13,6 +13,10 @@ from eyewall.net.errors import UnsatisfiableReadError
 class Read(Protocol):
     """One read that waits."""
 
+    @property
+    def wants(self) -> bool:
+        """Whether it needs any byte at all."""
+
     def take(self, buffer: bytearray) -> bytes | int | None:
         """Remove the result from `buffer` and return it, or None when bytes are missing.
 
@@ -42,6 +46,8 @@ class ReadUntil:
 
     __slots__ = ("_delimiter", "_max_bytes", "_searched")
 
+    wants = True
+
     def __init__(self, delimiter: bytes, max_bytes: int | None = None) -> None:
         self._delimiter = delimiter
         self._max_bytes = max_bytes
@@ -65,6 +71,9 @@ class ReadUntilRegex:
 
     __slots__ = ("_max_bytes", "_pattern")
 
+    # A pattern may match nothing.
+    wants = False
+
     def __init__(self, regex: bytes, max_bytes: int | None = None) -> None:
         self._pattern = re.compile(regex)
         self._max_bytes = max_bytes
@@ -86,11 +95,12 @@ class ReadUntilRegex:
 class ReadBytes:
     """A number of bytes, or with `partial` as many of them as there are, but at least one."""
 
-    __slots__ = ("_partial", "_size")
+    __slots__ = ("_partial", "_size", "wants")
 
     def __init__(self, size: int, *, partial: bool = False) -> None:
         self._size = size
         self._partial = partial
+        self.wants = size > 0
 
     def take(self, buffer: bytearray) -> bytes | None:
         """As `Read.take`."""
@@ -106,7 +116,7 @@ class ReadInto:
     nothing refers to the caller's memory, who may resize it after the read.
     """
 
-    __slots__ = ("_filled", "_partial", "_size", "_target")
+    __slots__ = ("_filled", "_partial", "_size", "_target", "wants")
 
     def __init__(self, target: Any, *, partial: bool = False) -> None:
         with memoryview(target) as view:
@@ -116,6 +126,7 @@ class ReadInto:
         self._target = target
         self._partial = partial
         self._filled = 0
+        self.wants = self._size > 0
 
     def take(self, buffer: bytearray) -> int | None:
         """As `Read.take`."""
@@ -133,6 +144,8 @@ class ReadUntilClose:
     """Everything up to the end; the stream itself hands it over when it closes."""
 
     __slots__ = ()
+
+    wants = True
 
     def take(self, buffer: bytearray) -> None:
         """None: only the end completes it."""
