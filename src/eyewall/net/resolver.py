@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 from collections.abc import Awaitable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from eyewall.base.configurable import Configurable
 from eyewall.loop.ioloop import IOLoop
@@ -129,16 +130,28 @@ class BlockingResolver(ExecutorResolver):
 
 
 class ThreadedResolver(ExecutorResolver):
-    """Calls `getaddrinfo` in threads of its own.
+    """Calls `getaddrinfo` in threads, which all resolvers of this kind share.
 
     Args:
-        num_threads: How many at most.
+        num_threads: How many at most; the first resolver decides.
     """
+
+    _threadpool: ClassVar[ThreadPoolExecutor | None] = None
 
     def initialize(self, num_threads: int = 10) -> None:  # type: ignore[override] # other ones
         """Take the arguments; threads start when they are needed."""
-        pool = ThreadPoolExecutor(num_threads, thread_name_prefix="eyewall-resolver")
-        super().initialize(pool)
+        cls = ThreadedResolver
+        if cls._threadpool is None:
+            cls._threadpool = ThreadPoolExecutor(num_threads, "eyewall-resolver")
+        super().initialize(cls._threadpool, close_executor=False)
+
+    @classmethod
+    def forget_threads(cls) -> None:
+        """Start new threads when some are needed: in a forked child the old ones are not there."""
+        ThreadedResolver._threadpool = None
+
+
+os.register_at_fork(after_in_child=ThreadedResolver.forget_threads)
 
 
 class OverrideResolver(Resolver):

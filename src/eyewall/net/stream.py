@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from eyewall.base.log import gen_log
 from eyewall.net.base_stream import fail
@@ -14,6 +14,9 @@ from eyewall.net.socket_stream import SocketStream, is_connected
 from eyewall.net.tls import TLSSocket, ssl_options_to_context
 from eyewall.net.tls_session import TLSSession, TLSTransport
 from eyewall.net.wire import SocketWire
+
+HANDSHAKE_TIMEOUT: Final = 60.0
+"""Seconds after which a handshake is given up."""
 
 
 class IOStream(SocketStream):
@@ -95,7 +98,7 @@ class IOStream(SocketStream):
 
 
 class SSLIOStream(IOStream):
-    """A stream over TLS.
+    """A stream over TLS; it closes when the handshake takes longer than 60 s.
 
     Args:
         sock: A socket, connected or not; or an `ssl.SSLSocket` whose handshake is still to
@@ -132,6 +135,7 @@ class SSLIOStream(IOStream):
         self._session = session
         self._handshake: asyncio.Future[Any] | None = None
         self._channel: TLSTransport | None = None
+        self._timer: asyncio.TimerHandle | None = None
         # Whether another stream has the connection still.
         self.pending = False
         super().__init__(sock, **kwargs)
@@ -203,6 +207,7 @@ class SSLIOStream(IOStream):
     def _attached(self, reader: Any, writer: Any) -> None:
         assert self._session is not None
         self._channel = self._reader = TLSTransport(writer, self._session)
+        self._timer = self._loop.call_later(HANDSHAKE_TIMEOUT, self._too_slow)
         self._advance(self._session, self._channel)
 
     def _advance(self, session: TLSSession, channel: TLSTransport) -> None:
@@ -234,10 +239,19 @@ class SSLIOStream(IOStream):
 
     def _established(self, session: TLSSession, channel: TLSTransport) -> None:
         self._view.ssl_object = session.object
+        self._stop_timer()
         super()._attached(channel, channel)
         future, self._handshake = self._handshake, None
         if future is not None and not future.done():
             future.set_result(self)
+
+    def _too_slow(self) -> None:
+        self._shut(TimeoutError(f"no TLS handshake within {HANDSHAKE_TIMEOUT:g} s"))
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
     def _broken(self, error: ssl.SSLError) -> None:
         gen_log.warning("SSL Error on %s: %s", self._peer(), error)
@@ -257,6 +271,7 @@ class SSLIOStream(IOStream):
             return "a closed connection"
 
     def _shut(self, error: BaseException | None) -> None:
+        self._stop_timer()
         waiting = (self._handshake, self._connected)
         self._handshake = self._connected = None
         for future in waiting:

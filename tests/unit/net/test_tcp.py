@@ -8,6 +8,7 @@ import os
 import resource
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 
@@ -266,6 +267,61 @@ def test_the_next_address_is_tried_while_one_hangs(go):
             await line_back(await client.connect("example.org", port))
             for stream in waiting:
                 stream.close()
+
+    go(main)
+
+
+def test_a_peer_that_resets_is_an_ordinary_end(go):
+    class Resetting(TCPServer):
+        async def handle_stream(self, stream, address):
+            await stream.read_until(b"\n")
+            await stream.write(b"some")
+            # Closing with this option set, and bytes unread, resets the connection.
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.close()
+
+    async def main():
+        with serving(Resetting()) as port:
+            stream = await TCPClient().connect("127.0.0.1", port)
+            reading = stream.read_bytes(100)
+            stream.write(b"go\n")
+            with pytest.raises(StreamClosedError) as caught:
+                await reading
+            assert isinstance(caught.value.real_error, ConnectionResetError | None)
+            assert stream.closed()
+
+    go(main)
+
+
+def open_sockets():
+    """How many sockets this process has; loops keep other descriptors of their own."""
+    count = 0
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
+    return count
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_connect_that_is_cancelled_leaves_no_descriptor(go, client_context, turns):
+    async def main():
+        silent = TCPServer()
+        silent.handle_stream = lambda stream, address: stream.read_until_close()
+        with serving(silent) as port:
+            before = open_sockets()
+            connecting = asyncio.ensure_future(
+                TCPClient(Fixed([(socket.AF_INET, ("127.0.0.1", port))])).connect(
+                    "localhost", port, ssl_options=client_context
+                )
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            connecting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            # The server's ends are closed when ours are.
+            while open_sockets() > before:
+                await asyncio.sleep(0)
 
     go(main)
 

@@ -6,7 +6,9 @@ import ssl
 
 import pytest
 
+from eyewall.net.accept import add_accept_handler
 from eyewall.net.errors import StreamClosedError
+from eyewall.net.sockets import bind_sockets
 from eyewall.net.stream import IOStream, SSLIOStream
 from eyewall.net.tls import ssl_options_to_context, ssl_wrap_socket
 
@@ -142,6 +144,41 @@ def test_a_peer_that_goes_in_the_handshake_closes_the_stream(go, server_context)
             await handshake
 
     go(main)
+
+
+def test_a_peer_that_never_shakes_hands_is_given_up(go, server_context, monkeypatch):
+    monkeypatch.setattr("eyewall.net.stream.HANDSHAKE_TIMEOUT", 0.01)
+
+    async def main():
+        one, other = socket.socketpair()
+        server = SSLIOStream(one, ssl_options=server_context, server_side=True)
+        with pytest.raises(StreamClosedError, match=r"no TLS handshake within 0\.01 s"):
+            await server.read_bytes(1)
+        other.close()
+
+    go(main)
+
+
+def test_garbage_after_the_handshake_ends_the_stream(go, server_context, client_context, caplog):
+    async def main():
+        (sock,) = bind_sockets(0, "127.0.0.1")
+        accepted = asyncio.get_running_loop().create_future()
+        remove = add_accept_handler(sock, lambda one, address: accepted.set_result(one))
+        client = SSLIOStream(socket.socket(), ssl_options=client_context)
+        connecting = client.connect(sock.getsockname(), server_hostname="localhost")
+        server = SSLIOStream(await accepted, ssl_options=server_context, server_side=True)
+        await connecting
+        reading = server.read_until(b"\n")
+        client.socket.send(b"in clear\n")
+        with pytest.raises(StreamClosedError) as caught:
+            await reading
+        assert isinstance(caught.value.real_error, ssl.SSLError)
+        client.close()
+        remove()
+        sock.close()
+
+    go(main)
+    assert len([record for record in caplog.records if record.levelno >= 30]) in {1, 2}
 
 
 def test_cancelling_the_handshake_closes_the_socket(go, client_context):
