@@ -11,11 +11,13 @@ from eyewall.net.errors import UnsatisfiableReadError
 
 
 class Read(Protocol):
-    """One read that waits."""
+    """One read that waits.
 
-    @property
-    def wants(self) -> bool:
-        """Whether it needs any byte at all."""
+    Attributes:
+        wants: Whether it needs any byte at all.
+    """
+
+    wants: bool
 
     def take(self, buffer: bytearray) -> bytes | int | None:
         """Remove the result from `buffer` and return it, or None when bytes are missing.
