@@ -141,7 +141,8 @@ def test_the_tutorial_s_page_is_live(open_page, tmp_path):
     tutorial = (ROOT / "docs" / "tutorial" / "live-page.md").read_text()
     (tmp_path / "app.py").write_text(tutorial.split("```python\n")[1].split("```")[0])
     with eyewall("run", "app:app", "--port", "0", cwd=tmp_path) as server:
-        one, two = open_page(server.url()), open_page(server.url())
+        url = server.url()
+        one, two = open_page(url), open_page(url)
         for number, page in enumerate((one, two, one), 1):
             page.find_element(By.TAG_NAME, "button").click()
             for each in (one, two):
