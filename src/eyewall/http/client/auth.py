@@ -65,15 +65,17 @@ def _answer(
 
     user, password = credentials
     realm, nonce, fresh = offer["realm"], offer["nonce"], secrets.token_hex(16)
-    secret = hashed(user, realm, password)
+    secret = hashed(user, _as_sent(realm), password)
     if offer.get("algorithm", "").lower().endswith("-sess"):
-        secret = hashed(secret, nonce, fresh)
+        secret = hashed(secret, _as_sent(nonce), fresh)
     asked = hashed(method, target)
-    fields = {"username": user, "realm": realm, "nonce": nonce, "uri": target}
+    # Other clients send a name as UTF-8 too, although "username*" would be there for it.
+    name = user.encode().decode("latin-1")
+    fields = {"username": name, "realm": realm, "nonce": nonce, "uri": target}
     if "qop" in offer:
-        response = hashed(secret, nonce, "00000001", fresh, "auth", asked)
+        response = hashed(secret, _as_sent(nonce), "00000001", fresh, "auth", asked)
     else:
-        response = hashed(secret, nonce, asked)
+        response = hashed(secret, _as_sent(nonce), asked)
     fields["response"] = response
     if "opaque" in offer:
         fields["opaque"] = offer["opaque"]
@@ -83,6 +85,14 @@ def _answer(
     if "qop" in offer:
         quoted += ["qop=auth", "nc=00000001", f'cnonce="{fresh}"']
     return "Digest " + ", ".join(quoted)
+
+
+def _as_sent(text: str) -> str:
+    """What the server means by a field's characters, which stand for bytes."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def _quoted(value: str) -> str:

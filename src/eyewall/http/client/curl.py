@@ -127,7 +127,8 @@ class Transfer(asyncio.Future[HTTPResponse]):
         self.size += len(data)
         if self.size > self.client.max_body_size:
             limit = self.client.max_body_size
-            self.failure = HTTPTooLargeError(f"the content is larger than {limit} bytes")
+            text = f"the content is larger than max_body_size, {limit} bytes"
+            self.failure = HTTPTooLargeError(text)
             return -1
         callback = self.request.streaming_callback
         if callback is None:

@@ -98,13 +98,13 @@ def _ways(pycurl: Any, curl: Any, request: HTTPRequest, defaults: dict[str, Any]
     known = credentials(request, url, defaults)
     if known is not None and request.option("auth_mode", defaults) == "digest":
         curl.setopt(pycurl.HTTPAUTH, pycurl.HTTPAUTH_DIGEST)
-        curl.setopt(pycurl.USERNAME, known[0])
-        curl.setopt(pycurl.PASSWORD, known[1])
+        curl.setopt(pycurl.USERNAME, known[0].encode())
+        curl.setopt(pycurl.PASSWORD, known[1].encode())
     proxy = proxy_of(request, url, defaults)
     curl.setopt(pycurl.PROXY, "" if proxy is None else f"{proxy.kind}://{proxy.host}:{proxy.port}")
     if proxy is not None and proxy.user is not None:
-        curl.setopt(pycurl.PROXYUSERNAME, proxy.user)
-        curl.setopt(pycurl.PROXYPASSWORD, proxy.password)
+        curl.setopt(pycurl.PROXYUSERNAME, proxy.user.encode())
+        curl.setopt(pycurl.PROXYPASSWORD, proxy.password.encode())
 
 
 def _trust(pycurl: Any, curl: Any, request: HTTPRequest, defaults: dict[str, Any]) -> None:

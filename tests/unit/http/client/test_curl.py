@@ -247,17 +247,18 @@ def test_digest_authentication(making):
             value = self.request.headers.get("Authorization", "")
             given = dict(re.findall(r'(\w+)="?([^",]+)"?', value))
             if value.startswith("Digest "):
-                secret, asked = h("u", "r", "p"), h("GET", "/")
+                secret, asked = h("ü", "ré", "pユ"), h("GET", "/")
                 if given["response"] == h(secret, "n", given["nc"], given["cnonce"], "auth", asked):
                     self.write("in")
                     return
             self.set_status(401)
-            self.set_header("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
+            realm = "ré".encode().decode("latin-1")
+            self.set_header("WWW-Authenticate", f'Digest realm="{realm}", nonce="n", qop="auth"')
 
     async def main():
         async with serving(("/", Guarded)) as (base, _), making() as client:
-            who = {"auth_username": "u", "auth_mode": "digest"}
-            assert (await client.fetch(base + "/", **who, auth_password="p")).body == b"in"
+            who = {"auth_username": "ü", "auth_mode": "digest"}
+            assert (await client.fetch(base + "/", **who, auth_password="pユ")).body == b"in"
             with pytest.raises(HTTPClientError) as caught:
                 await client.fetch(base + "/", **who, auth_password="wrong")
             assert caught.value.code == 401

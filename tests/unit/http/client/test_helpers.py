@@ -42,7 +42,7 @@ def test_what_is_there_within_the_budget_is_returned():
                         "missing": base + "/missing",
                         "nobody": "http://localhost:1/",
                     },
-                    budget_s=0.3,
+                    budget_s=1,
                     client=client,
                 )
                 assert {name: r.body for name, r in gathered.responses.items()} == {
