@@ -118,7 +118,7 @@ def control(given: dict[str, Any], configured: str | None) -> int:
     Raises:
         ConfigurationError: No server, or several, could be meant.
     """
-    path = given["control"] or configured or _only_server()
+    path = given["control"] or configured or only_server()
     command = given["command"]
     if command == "window":
         return _window(path, given)
@@ -141,7 +141,12 @@ def control(given: dict[str, Any], configured: str | None) -> int:
     return 0
 
 
-def _only_server() -> str:
+def only_server() -> str:
+    """The control socket of the one server of this user.
+
+    Raises:
+        ConfigurationError: There is none, or there are several.
+    """
     paths = list(live_paths())
     if not paths:
         raise ConfigurationError("no server of this user is running; --control names its socket")

@@ -22,6 +22,7 @@ from eyewall.cli.dispatch import check_dispatch
 from eyewall.cli.new import TEMPLATES, new
 from eyewall.cli.options import OPTIONS, Settings, add_arguments, gather
 from eyewall.cli.routes import routes
+from eyewall.cli.topics import add_topics_parsers, publish, tail
 from eyewall.cli.workers import WORKER, supervise, worker, worker_count
 
 _STARTUP_FAILED: Final = 3
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="as JSON")
     add_parser(verbs)
     add_bench_parser(verbs)
+    add_topics_parsers(verbs)
     text = "begin a program: make its first files"
     sub = verbs.add_parser("new", help=text, description=f"{text.capitalize()}.")
     sub.add_argument("name", help="the program's name, which must do as a Python module's")
@@ -98,6 +100,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 _APART: Final[dict[str, Callable[[dict[str, Any], argparse.ArgumentParser], int]]] = {
     "bench": lambda given, _parser: bench(given),
     "new": lambda given, _parser: new(given["name"], given["template"], given["folder"]),
+    "publish": lambda given, _parser: publish(given),
+    "tail": lambda given, _parser: tail(given),
     "completion": lambda given, parser: _complete(given["shell"], parser),
 }
 """Verbs that have nothing to do with the configuration of a server."""

@@ -16,6 +16,7 @@ from eyewall.ops.messages import PeerError
 from eyewall.ops.metrics.merge import Totals, as_json, read
 from eyewall.ops.supervisor import Policy, Supervisor
 from eyewall.ops.worker_process import WorkerProcess
+from eyewall.pubsub.backends.choose import SOCKET_VARIABLE
 
 UPGRADE: Final = "EYEWALL_UPGRADE"
 _PATIENCE_S: Final = 5.0
@@ -51,7 +52,11 @@ class Control:
             "suspend": self._suspend,
             "resume": lambda _message: self._resume(),
             "metrics": self._metrics,
+            "hub": self._hub,
         }
+
+    async def _hub(self, _message: Mapping[str, Any]) -> dict[str, str | None]:
+        return {"socket": os.environ.get(SOCKET_VARIABLE)}
 
     def start(self, verb: Callable[[], Any]) -> None:
         """Do what a signal asks for."""
