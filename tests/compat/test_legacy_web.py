@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import sys
 from http.cookies import CookieError
+from unittest import mock
 
 import pytest
 
@@ -91,6 +92,18 @@ def test_finish_gives_a_future(ask):
         assert gen.is_future(handler.finish("done"))
 
     assert ask(page(finish)).body == b"done"
+
+
+def test_verbs_can_be_replaced_while_the_application_is_there(ask):
+    class Page(web.RequestHandler):
+        def get(self, word):
+            self.write(word)
+
+    app = web.Application([("/(.*)", Page)])
+    with mock.patch.object(Page, "get", return_value=None) as get:
+        assert ask(app, "/word").body == b""
+    get.assert_called_once_with("word")
+    assert ask(app, "/word").body == b"word"
 
 
 def test_a_program_may_cut_the_connection(ask, caplog):

@@ -20,6 +20,8 @@ class RequestHandler(_RequestHandler):
     whatever its domain. `redirect` sends the URL as it is given. `finish` returns a future.
     """
 
+    _late_verbs = True
+
     _template_loaders: ClassVar[dict[str, Any]] = {}
     """Always empty: loaders belong to their application."""
 

@@ -48,6 +48,8 @@ class RequestHandler(Rendering):
 
     _auto_finish: bool = True
     _stream_request_body: bool = False
+    # Whether verbs may be replaced after the route was made.
+    _late_verbs: bool = False
     _has_session: bool = False
     _logged_at: float = 0.0
     _label: str = ""

@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
@@ -107,6 +107,8 @@ class ClassRoute:
                 self.sources[method] = verb
                 if plan is not None:
                     self.plans[method] = plan
+                elif handler_class._late_verbs:
+                    self._verbs[method] = _looked_up(method.lower())
 
     @property
     def methods(self) -> list[str]:
@@ -334,6 +336,15 @@ class ClassRoute:
             body_failed(handler, exc)
         except Exception as exc:  # noqa: BLE001 - the boundary of a handler
             handle_exception(handler, exc)
+
+
+def _looked_up(name: str) -> Callable[..., Any]:
+    """A verb that is whatever the handler has under its name when a request comes."""
+
+    def verb(handler: RequestHandler, *args: Any, **kwargs: Any) -> Any:
+        return getattr(handler, name)(*args, **kwargs)
+
+    return verb
 
 
 def _decoded(
