@@ -41,8 +41,9 @@ async def open_udp(
     loop = asyncio.get_running_loop()
     endpoint = UDPSocket(loop, queue_size)
     if sock is None:
+        anywhere = "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - all
         options: dict[str, Any] = {
-            "local_addr": local or (None if remote else ("0.0.0.0", 0)),  # noqa: S104 - all
+            "local_addr": local or (None if remote else (anywhere, 0)),
             "remote_addr": remote,
             "family": family,
             "reuse_port": reuse_port or None,

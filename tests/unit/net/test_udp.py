@@ -24,6 +24,17 @@ def test_datagrams_come_whole_and_with_their_sender(go):
     go(main)
 
 
+def test_a_socket_that_only_sends_needs_no_address(go):
+    async def main():
+        async with await open_udp(("127.0.0.1", 0)) as server, await open_udp() as client:
+            await client.send(b"x", server.address)
+            assert (await server.recv())[0] == b"x"
+        async with await open_udp(family=socket.AF_INET6) as six:
+            assert six.address[0] == "::"
+
+    go(main)
+
+
 def test_a_full_queue_drops_and_counts(go):
     async def main():
         async with await open_udp(("127.0.0.1", 0), queue_size=2) as server:
