@@ -27,6 +27,9 @@ pub enum SlowPolicy {
     Latest,
 }
 
+/// Members that are looked at before the first of them is written to.
+const AHEAD: usize = 32;
+
 /// Names a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FanoutKey(pub(crate) u32);
@@ -273,17 +276,20 @@ impl<H: Host> Reactor<H> {
         let mut dirty = self.dirty.borrow_mut();
         let mut frames = Frames::new(shipments);
         let mut gone = Vec::new();
-        for id in &set.members {
-            let outcome = match find(&mut conns, id.conn) {
-                None => Sent::Gone,
-                Some(conn) => {
-                    let outcome = conn.take_shipment(
-                        &self.shared,
-                        *id,
-                        &mut frames,
-                        (set.slow, set.max_queue),
-                        at_once,
-                    );
+        for some in set.members.chunks(AHEAD) {
+            // The loads of several members' memory overlap here. One by one, each would have to
+            // wait, with caches that a system call has just filled with its own.
+            let mut glances = [None; AHEAD];
+            for (glance, id) in glances.iter_mut().zip(some) {
+                *glance = find(&mut conns, id.conn).and_then(|conn| conn.glance(*id));
+            }
+            for (glance, id) in glances.iter().zip(some) {
+                let found = find(&mut conns, id.conn).zip(*glance);
+                let outcome = found.map_or(Sent::Gone, |(conn, is_idle)| {
+                    let at_once = at_once && is_idle;
+                    let limits = (set.slow, set.max_queue);
+                    let outcome =
+                        conn.take_shipment(&self.shared, *id, &mut frames, limits, at_once);
                     if let Sent::Queued = outcome
                         && !conn.dirty
                     {
@@ -291,14 +297,14 @@ impl<H: Host> Reactor<H> {
                         dirty.push(id.conn);
                     }
                     outcome
-                }
-            };
-            match outcome {
-                Sent::Done | Sent::Queued => {}
-                Sent::Gone => gone.push(*id),
-                Sent::Slow => {
-                    slow.push(*id);
-                    gone.push(*id);
+                });
+                match outcome {
+                    Sent::Done | Sent::Queued => {}
+                    Sent::Gone => gone.push(*id),
+                    Sent::Slow => {
+                        slow.push(*id);
+                        gone.push(*id);
+                    }
                 }
             }
         }
@@ -342,6 +348,13 @@ impl<C> Conn<C> {
         }
     }
 
+    /// Whether nothing waits and a write would go straight to the socket; nothing where the
+    /// exchange is over.
+    fn glance(&self, id: ExchangeId) -> Option<bool> {
+        self.can_take(id)
+            .then(|| self.out.is_empty() && !self.transport.is_tls())
+    }
+
     fn take_shipment<H: Host<Callback = C>>(
         &mut self,
         shared: &Shared<H>,
@@ -350,10 +363,7 @@ impl<C> Conn<C> {
         (slow, max_queue): (SlowPolicy, usize),
         at_once: bool,
     ) -> Sent {
-        if !self.can_take(id) {
-            return Sent::Gone;
-        }
-        let is_slow = self.queued(id) > max_queue;
+        let is_slow = !at_once && self.queued(id) > max_queue;
         let socket = match &mut self.proto {
             Proto::Ws(ws) => Some(ws.as_mut()),
             Proto::H2(h2) => h2.socket(id.stream),
@@ -404,7 +414,7 @@ impl<C> Conn<C> {
             let _ = h2.write(id.stream, Payload::Owned(bytes));
             return Sent::Queued;
         }
-        if at_once && self.out.is_empty() && !self.transport.is_tls() {
+        if at_once {
             match self.transport.write_vectored(&[IoSlice::new(&bytes)]) {
                 Ok(count) if count == bytes.len() => return Sent::Done,
                 Ok(count) => drop(bytes.split_to(count)),
