@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from eyewall.http.exchange_stream import ExchangeStream
+from eyewall.http.memory import MemoryExchange
 from eyewall.net.errors import StreamClosedError
 from eyewall.web import Application, RequestHandler, stream_request_body
 from tests.conftest import Live
@@ -130,3 +132,11 @@ def test_an_answer_that_was_begun_cannot_be_taken_away(run, caplog):
         return (await peer.answer())[2]
 
     assert serve(run, Late, talk) == b"xy"
+
+
+def test_a_request_of_another_server_cannot_be_taken_away(run):
+    async def main():
+        with pytest.raises(RuntimeError, match="the engine's own server"):
+            ExchangeStream(MemoryExchange())
+
+    run(main)

@@ -1,6 +1,6 @@
 """`ExchangeStream`: a connection that was taken away from HTTP, as a stream of bytes."""
 
-from typing import Any
+from collections.abc import Callable
 
 from eyewall.http.engine import StreamClosedError
 from eyewall.http.exchange import Exchange
@@ -19,8 +19,10 @@ class ExchangeStream(BaseIOStream):
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
-        detaching: Any = exchange
-        detaching.detach()
+        detach: Callable[[], None] | None = getattr(exchange, "detach", None)
+        if detach is None:
+            raise RuntimeError("only requests of the engine's own server can be detached")
+        detach()
         self._wire = self._reader = self._writer = _Connection(self, exchange)
 
     def fileno(self) -> int:
