@@ -190,6 +190,20 @@ def test_traffic_waits_while_it_is_suspended(folder, run):
         assert ctl(folder, "status")["suspended"] is False
 
 
+def test_held_requests_of_workers_that_are_replaced_meanwhile_are_served(folder, run):
+    """They waited until they were answered 503: only new workers were told to resume."""
+    with run() as server:
+        url = server.url()
+        ctl(folder, "suspend")
+        with ThreadPoolExecutor(4) as pool:
+            waiting = [pool.submit(get, url) for _ in range(4)]
+            until(lambda: ctl(folder, "status")["held"] == 4, "four requests are not held")
+            assert ctl(folder, "reload")["generation"] == 2
+            assert not any(each.done() for each in waiting)
+            assert ctl(folder, "resume")["released"] == 4
+            assert all(each.result().startswith("VERSION") for each in waiting)
+
+
 def test_only_some_routes_are_suspended_and_the_time_ends_by_itself(folder, run):
     with run(workers=1) as server:
         url = server.url()

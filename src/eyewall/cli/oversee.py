@@ -168,7 +168,7 @@ class Control:
             self._resuming.cancel()
             self._resuming = None
         self._supervisor.told.pop("suspended", None)
-        answers = await self._supervisor.ask_all("resume")
+        answers = await self._supervisor.resume_all()
         return {"released": sum(a.get("released", 0) for a in answers.values() if not _is_error(a))}
 
     async def _reopen_logs(self) -> None:

@@ -474,7 +474,16 @@ class Supervisor:
         self, verb: str, timeout_s: float | None = 30.0, **more: Any
     ) -> dict[str, Any]:
         """Ask all workers that serve; returns answers, or errors, by process."""
-        asked = [w for w in self._workers.values() if w.state is State.READY and w.peer]
+        return await self._ask_those({State.READY}, verb, timeout_s, **more)
+
+    async def resume_all(self) -> dict[str, Any]:
+        """Let held requests go, also those of workers that go and finish what they have."""
+        return await self._ask_those({State.READY, State.DRAINING}, "resume", 30.0)
+
+    async def _ask_those(
+        self, states: set[State], verb: str, timeout_s: float | None, **more: Any
+    ) -> dict[str, Any]:
+        asked = [w for w in self._workers.values() if w.state in states and w.peer]
 
         async def ask(worker: WorkerProcess) -> Any:
             try:
