@@ -26,6 +26,7 @@ class AsyncHTTPClient(Configurable):
 
     defaults: dict[str, Any]
     _closed = False
+    _loop: asyncio.AbstractEventLoop | None = None
     _shared: ClassVar["weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[type, Any]]"] = (
         weakref.WeakKeyDictionary()
     )
@@ -74,6 +75,13 @@ class AsyncHTTPClient(Configurable):
             raise ValueError(f"HTTPRequest has no {', '.join(sorted(unknown))}")
         self.defaults = {**HTTPRequest.DEFAULTS, **(defaults or {})}
         check_value(self.defaults["user_agent"])
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of its first fetch: a client may be made before there is one."""
+        if self._loop is None:
+            self._loop = current_loop()
+        return self._loop
 
     def close(self) -> None:
         """Close connections; fetch no more."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.base.log import app_log
-from eyewall.http.client.client import AsyncHTTPClient, current_loop
+from eyewall.http.client.client import AsyncHTTPClient
 from eyewall.http.client.curl_options import error_of, set_options
 from eyewall.http.client.errors import (
     HTTPRedirectError,
@@ -191,7 +191,6 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     `prepare_curl_callback`.
     """
 
-    loop: asyncio.AbstractEventLoop
     queue: deque[Transfer]
 
     def initialize(  # type: ignore[override] # its options, not any
@@ -217,7 +216,6 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
                 "the client on libcurl needs a library: pip install 'eyewall[curl]'"
             ) from error
         self.defaults |= {"crl_file": crl_file, "proxy_for": one_proxy(proxy), "unix_socket": None}
-        self.loop = current_loop()
         self.max_clients = max_clients
         self.max_body_size = max_body_size
         self.queue = deque()

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from eyewall.http.client.client import AsyncHTTPClient, current_loop
+from eyewall.http.client.client import AsyncHTTPClient
 from eyewall.http.client.fetch import Fetch
 from eyewall.http.client.figures import clients
 from eyewall.http.client.names import NameCache, ResolverLike
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 class SimpleAsyncHTTPClient(AsyncHTTPClient):
     """Fetches over HTTP/1.1 and HTTP/2, on connections that live in the engine."""
 
-    loop: asyncio.AbstractEventLoop
     pool: Pool
     max_clients: int
     max_body_size: int
@@ -74,7 +73,6 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self.defaults["crl_file"] = crl_file
         by_environment = trust_env and proxy is None
         self.defaults["proxy_for"] = environment_proxies() if by_environment else one_proxy(proxy)
-        self.loop = current_loop()
         self.max_clients = max_clients
         self.max_body_size = max_buffer_size if max_body_size is None else max_body_size
         self.queue = deque()

@@ -449,3 +449,14 @@ def test_a_bomb_in_a_stream_comes_out_in_small_pieces(coding):
         assert max(sizes) <= 20_000_000
 
     run(main())
+
+
+def test_a_session_may_be_made_before_there_is_a_loop():
+    session = Session()
+
+    async def main():
+        async with answering(b"HTTP/1.1 204 No Content\r\n\r\n") as url:
+            assert (await session.get(url)).code == 204
+            session.close()
+
+    run(main())
