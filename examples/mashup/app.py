@@ -50,3 +50,6 @@ def make_app(services: str | None = None) -> Application:
         session=Session(base),
         breaker=CircuitBreaker(failures=3, pause_s=5),
     )
+
+
+app = make_app()
