@@ -96,6 +96,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("dispatch_concurrency", int, 1000, "requests that a worker takes at once"),
     Option("claim_after", float, 10.0, "seconds of silence after which a worker there is dead"),
     Option("loop", str, "asyncio", "event loop: asyncio or uvloop"),
+    Option(
+        "websocket_ping",
+        float,
+        20.0,
+        "seconds between pings to WebSockets, where the program does not say; 0 sends none",
+    ),
     Option("access_log", bool, True, "write a line for each request"),
     Option("log_level", str, "info", "least level that is logged"),
     Option("log_format", str, "text", "text or json"),

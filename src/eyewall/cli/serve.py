@@ -241,8 +241,11 @@ def _make_app(target: str | None, settings: Settings, *, debug: bool) -> Any:
         return make_front(settings)
     app = load(target, app_dir=settings["app_dir"], factory=settings["factory"])
     app = hosted(app, settings["interface"])
-    if debug and isinstance(getattr(app, "settings", None), dict):
-        app.settings.setdefault("serve_traceback", True)
+    if isinstance(getattr(app, "settings", None), dict):
+        # Proxies cut connections that are silent, nginx after 60 seconds.
+        app.settings.setdefault("websocket_ping_interval", settings["websocket_ping"])
+        if debug:
+            app.settings.setdefault("serve_traceback", True)
     return app
 
 
