@@ -1,6 +1,6 @@
 """`ExchangeStream`: a connection that was taken away from HTTP, as a stream of bytes."""
 
-from collections.abc import Callable
+from typing import Any
 
 from eyewall.http.engine import StreamClosedError
 from eyewall.http.exchange import Exchange
@@ -19,7 +19,7 @@ class ExchangeStream(BaseIOStream):
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
-        detach: Callable[[], None] | None = getattr(exchange, "detach", None)
+        detach: Any = getattr(exchange, "detach", None)
         if detach is None:
             raise RuntimeError("only requests of the engine's own server can be detached")
         detach()
