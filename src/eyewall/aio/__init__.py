@@ -31,6 +31,7 @@ from eyewall.aio.legacy_callbacks import (
 )
 from eyewall.aio.locks import BoundedSemaphore, Lock, Semaphore
 from eyewall.aio.multi import WaitIterator, maybe_future, multi, multi_future, sleep, with_timeout
+from eyewall.aio.operation import op
 from eyewall.aio.queues import LifoQueue, PriorityQueue, Queue, QueueEmpty, QueueFull
 from eyewall.aio.yielded import BadYieldError, convert_yielded, moment
 
@@ -77,6 +78,7 @@ __all__ = [
     "multi",
     "multi_future",
     "on_engine_error",
+    "op",
     "run_on_executor",
     "sleep",
     "with_timeout",
