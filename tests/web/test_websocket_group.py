@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from eyewall.http.client import HTTPRequest
 from eyewall.http.server.server import HTTPServer
 from eyewall.realtime import (
     WebSocketClosedError,
@@ -12,6 +13,7 @@ from eyewall.realtime import (
     WebSocketHandler,
     websocket_connect,
 )
+from eyewall.testing.certificates import certificate_files
 from eyewall.web import Application
 
 
@@ -28,24 +30,30 @@ class Member(WebSocketHandler):
 
 
 @contextlib.asynccontextmanager
-async def room(count, **options):
+async def room(count, *, tls=False, **options):
     """A group, its handlers, and their clients."""
     group, members = WebSocketGroup(**options), []
-    server = HTTPServer(Application([("/", Member, {"group": group, "members": members})]))
+    files = certificate_files()
+    server = HTTPServer(
+        Application([("/", Member, {"group": group, "members": members})]),
+        ssl_options={"certfile": files.chain, "keyfile": files.key} if tls else None,
+    )
     (socket,) = server.listen(0, "127.0.0.1")
-    url = f"ws://127.0.0.1:{socket.getsockname()[1]}/"
+    url = f"{'wss' if tls else 'ws'}://127.0.0.1:{socket.getsockname()[1]}/"
+    request = HTTPRequest(url, ca_certs=files.authority)
     socket.close()
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(await websocket_connect(url)) for _ in range(count)
+            await stack.enter_async_context(await websocket_connect(request)) for _ in range(count)
         ]
         yield group, members, clients
     server.close()
 
 
-def test_everybody_gets_what_anybody_says(run):
+@pytest.mark.parametrize("tls", [False, True])
+def test_everybody_gets_what_anybody_says(run, tls):
     async def main():
-        async with room(5) as (group, _, clients):
+        async with room(5, tls=tls) as (group, _, clients):
             assert len(group) == 5
             await clients[0].send("hello")
             await clients[1].send(b"\x00")

@@ -431,3 +431,19 @@ impl<C> WebSocket<C> {
         Some(NO_PONG)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Conn;
+
+    #[test]
+    fn an_idle_websocket_takes_less_than_a_kibibyte() {
+        // The callback of the host, a pointer, lies behind a counted one.
+        let receiver = 3 * size_of::<usize>();
+        let description = size_of::<crate::config::ConnInfo>() + 2 * size_of::<usize>();
+        let slot = size_of::<usize>();
+        let total = size_of::<Conn<usize>>() + size_of::<WebSocket<usize>>();
+        assert!(total + receiver + description + slot < 1024, "{total}");
+    }
+}
