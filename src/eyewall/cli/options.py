@@ -114,6 +114,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "seconds that one callback may block the loop before its stack is logged; 0: any time",
         ("--slow-callback",),
     ),
+    Option("jobs", bool, True, "run the application's scheduled jobs"),
+    Option("jobs_lock", str, None, "file by which the machine's processes agree who runs jobs"),
+    Option("jobs_redis", str, None, "Redis by which machines agree who runs jobs"),
     Option("otel", bool, False, "make OpenTelemetry spans; the OTEL_ variables say where they go"),
     Option("metrics", bool, False, "count requests by route; --admin serves what is counted"),
     Option(

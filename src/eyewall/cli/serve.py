@@ -19,6 +19,7 @@ from eyewall.cli.dispatch import make_front, make_taker, named
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
+from eyewall.cli.scheduled import scheduled
 from eyewall.cli.traced import traced
 from eyewall.cli.watched import watched
 from eyewall.http.server.server import HTTPServer
@@ -214,7 +215,12 @@ async def _serve(target: str | None, settings: Settings, beside: _Beside) -> Non
         _listen_to_signals(server, settings, stop, quick)
         attach = beside.attach or _nothing
         what = Served(server, served, stop.set, stop, health)
-        async with watched(app, server, settings), traced(wanted=settings["otel"]), attach(what):
+        async with (
+            watched(app, server, settings),
+            traced(wanted=settings["otel"]),
+            scheduled(app, target, settings),
+            attach(what),
+        ):
             if beside.on_ready is None:
                 banner(settings.what(target), where(settings, served))
             else:

@@ -42,6 +42,7 @@ from eyewall.web.routing.rules import (
     plain_groups,
 )
 from eyewall.web.routing.table import RouteTable
+from eyewall.web.scheduled import Scheduled
 from eyewall.web.secure_headers import CSP, HSTS, NONCE, secure_headers
 from eyewall.web.static.handler import StaticFileHandler
 from eyewall.web.ui_modules import collect_methods, collect_modules
@@ -57,7 +58,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 N = TypeVar("N", bound="ClassRoute | FunctionRoute | ExchangeRoute | MountRoute")
 
 
-class Application(ReversibleRouter):
+class Application(Scheduled, ReversibleRouter):
     """A web application.
 
     Args:

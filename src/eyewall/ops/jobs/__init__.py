@@ -1,0 +1,1 @@
+"""Scheduled jobs: who runs them, when, and never twice at once."""
