@@ -50,3 +50,16 @@ def make_busy():
         return BODY.decode()
 
     return Application([(r"/", home)])
+
+
+def make_events():
+    """An application of Eyewall's with an event stream that never ends by itself."""
+    from eyewall import Application
+    from eyewall.realtime import EventSourceHandler
+
+    class Events(EventSourceHandler):
+        async def events(self):
+            yield "first"
+            await asyncio.Event().wait()
+
+    return Application([(r"/", lambda request: "up"), (r"/events", Events)])
