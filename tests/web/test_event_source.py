@@ -406,6 +406,36 @@ def test_a_closed_hub_ends_the_streams(stream):
     stream(main, ("/", news(hub)), hub=hub)
 
 
+@pytest.mark.parametrize("source", ["topics", "generator"])
+def test_a_server_that_goes_away_ends_its_streams_and_says_when_to_come_back(stream, source):
+    hub = Hub()
+
+    class Wait(EventSourceHandler):
+        async def events(self):
+            leaving.append(self.application.leave)
+            yield "one"
+            await asyncio.Event().wait()
+
+    class Follow(news(hub)):
+        def prepare(self):
+            leaving.append(self.application.leave)
+
+    leaving = []
+
+    async def main(get):
+        clients = [await get(), await get()]
+        for client in clients:
+            await client.until("one" if source == "generator" else "id: ")
+        leaving[0]()
+        for client in clients:
+            await client.end()
+            assert 0 <= parsed(client.text)[2] <= 10_000
+        late = await get()
+        await late.end()
+
+    stream(main, ("/", Wait if source == "generator" else Follow), hub=hub)
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_client_that_never_reads_is_cut_off_and_disturbs_nobody(stream, compressed):
     hub = Hub(history=Retention(0))

@@ -174,6 +174,19 @@ def test_a_client_that_goes_is_forgotten(run):
     run(main)
 
 
+def test_a_server_that_goes_away_answers_those_who_wait(polls):
+    leaving = []
+
+    async def main(hub, ask):
+        start = (await ask())[2]["id"]
+        asking = asyncio.ensure_future(ask("a", start))
+        await waiting(hub, 1)
+        leaving[0]()
+        assert (await asking)[2] == {"id": start, "messages": [], "gap": None}
+
+    polls(main, prepare=lambda self: leaving.append(self.application.leave))
+
+
 def test_a_closed_hub_answers_those_who_wait(polls):
     async def main(hub, ask):
         start = (await ask())[2]["id"]
