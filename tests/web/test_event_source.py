@@ -392,6 +392,23 @@ def test_heartbeats_reach_the_clients_of_topics(stream):
     stream(main, ("/", news(hub, heartbeat_s=0.01)), hub=hub)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_clients_of_several_topics_may_get_the_topic_too(stream, compressed):
+    hub = Hub()
+    headers = {"Accept_Encoding": "gzip"} if compressed else {}
+
+    async def main(get):
+        clients = [await get(**headers), await get(**headers)]
+        for client in clients:
+            await client.until("id: ")
+        position = await hub.publish("news/b", [1])
+        for client in clients:
+            [(_, data)] = await client.until("[1]}\n\n")
+            assert json.loads(data) == {"id": str(position), "topic": "news/b", "data": [1]}
+
+    stream(main, ("/", news(hub, envelope=True)), hub=hub, compress_response=compressed)
+
+
 def test_a_closed_hub_ends_the_streams(stream):
     hub = Hub()
 

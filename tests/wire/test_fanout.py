@@ -186,6 +186,38 @@ def test_streams_get_their_own_bytes(run):
     run(main)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_pieces_to_all_keep_their_place_among_a_streams_own(run, version):
+    async def main():
+        room = Room()
+        live = Live(room)
+        peers = [await live.connect() for _ in range(5)]
+        for peer in peers:
+            peer.send(f"GET / HTTP/{version}\r\nHost: a\r\n\r\n".encode())
+            await peer.reader.readuntil(b"\r\n\r\n")
+        expected = b""
+        for number in range(40):
+            # Some are more than a socket takes at once.
+            to_all = b"%d," % number * (50_000 if number % 13 == 5 else 1)
+            own = b"own %d," % number
+            assert room.fanout.send(stream=to_all) == 5
+            if number % 3 == 0:
+                room.fanout.send(stream=b"")
+                await asyncio.sleep(0)
+            for member in room.sockets:
+                member.write(own)
+            expected += to_all + own
+        for member in room.sockets:
+            member.end()
+        for peer in peers:
+            body = await (peer.chunks({}) if version == "1.1" else peer.read_all())
+            assert body == expected
+            await peer.close()
+        live.close()
+
+    run(main)
+
+
 @pytest.mark.parametrize("takeover", [False, True])
 def test_members_with_and_without_compression_get_the_same(run, takeover):
     async def main():

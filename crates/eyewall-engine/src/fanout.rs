@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, IoSlice};
 
 use bytes::Bytes;
+use eyewall_proto::h1::{PieceFraming, chunk};
 use eyewall_proto::ws::deflate::Strength;
 use eyewall_proto::ws::{Kind, WORTH_DEFLATING, frame};
 
@@ -77,6 +78,7 @@ struct Frames<'a> {
     /// The last of them alone.
     last: Vec<(Option<Strength>, Bytes)>,
     pieces: Option<Bytes>,
+    chunk: Option<Bytes>,
 }
 
 impl<'a> Frames<'a> {
@@ -86,6 +88,7 @@ impl<'a> Frames<'a> {
             all: Vec::new(),
             last: Vec::new(),
             pieces: None,
+            chunk: None,
         }
     }
 
@@ -110,6 +113,13 @@ impl<'a> Frames<'a> {
         let bytes = encode(last.unwrap_or_default(), strength);
         self.last.push((strength, bytes.clone()));
         bytes
+    }
+
+    fn chunk(&mut self) -> Bytes {
+        if self.chunk.is_none() {
+            self.chunk = Some(chunk(&self.pieces()).into());
+        }
+        self.chunk.clone().unwrap_or_default()
     }
 
     fn pieces(&mut self) -> Bytes {
@@ -387,6 +397,15 @@ impl<C> Conn<C> {
         let piece = frames.pieces();
         if piece.is_empty() {
             return Sent::Done;
+        }
+        if let Proto::H1(h1) = &self.proto
+            && let Some(framing) = h1.codec.piece_framing()
+        {
+            let bytes = match framing {
+                PieceFraming::Chunk => frames.chunk(),
+                PieceFraming::Bare => piece,
+            };
+            return self.write_shared(id, bytes, at_once);
         }
         let written = match &mut self.proto {
             Proto::H1(h1) => h1

@@ -45,7 +45,7 @@ def encode_event(item: Any) -> bytes:
     """
     if isinstance(item, Message):
         # The hub's JSON has no line ends.
-        return b"id: %b\nevent: message\ndata: %b\n\n" % (item.id.encode(), item.body)
+        return b"id: %b\ndata: %b\n\n" % (item.id.encode(), item.body)
     if item is None:
         return HEARTBEAT
     if isinstance(item, Gap):
@@ -64,6 +64,13 @@ def encode_event(item: Any) -> bytes:
     if item.data is not None:
         lines += [b"data: " + line for line in _LINE_END.split(_bytes(item.data))]
     return b"\n".join(lines) + b"\n\n"
+
+
+def encode_envelope(item: Message | Gap) -> bytes:
+    """An event as bytes whose data are id, topic and data of a hub's message."""
+    if isinstance(item, Message):
+        return b"id: %b\ndata: %b\n\n" % (item.id.encode(), item.envelope)
+    return encode_event(item)
 
 
 def _one_line(what: str, text: str) -> bytes:

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 from weakref import WeakKeyDictionary
 
 from eyewall.pubsub import Gap, Hub, Message, Subscription
 from eyewall.realtime.engine import Fanout, Reactor
-from eyewall.realtime.events import HEARTBEAT, encode_event
+from eyewall.realtime.events import HEARTBEAT
 
-_streams: Final[WeakKeyDictionary[Hub, dict[tuple[str, ...], "TopicStream"]]] = WeakKeyDictionary()
+Encode: TypeAlias = Callable[[Message | Gap], bytes]
+
+_streams: Final[WeakKeyDictionary[Hub, dict[tuple[tuple[str, ...], Encode], "TopicStream"]]] = (
+    WeakKeyDictionary()
+)
 
 
 @final
@@ -23,9 +27,13 @@ class TopicStream:
         hub: The hub.
         patterns: The topics.
         heartbeat_s: Seconds between two heartbeats.
+        encode: Makes an event of a message or a gap.
     """
 
-    def __init__(self, hub: Hub, patterns: tuple[str, ...], heartbeat_s: float) -> None:
+    def __init__(
+        self, hub: Hub, patterns: tuple[str, ...], heartbeat_s: float, encode: Encode
+    ) -> None:
+        self._encode = encode
         loop = asyncio.get_running_loop()
         self._hub = hub
         self._patterns = patterns
@@ -36,16 +44,19 @@ class TopicStream:
         self._timer = loop.call_later(heartbeat_s, self._beat)
 
     @classmethod
-    async def of(cls, hub: Hub, patterns: tuple[str, ...], heartbeat_s: float) -> "TopicStream":
+    async def of(
+        cls, hub: Hub, patterns: tuple[str, ...], heartbeat_s: float, encode: Encode
+    ) -> "TopicStream":
         """The stream of these topics; it is made for the first member.
 
         Raises:
             BackplaneError: The hub cannot be reached.
         """
         streams = _streams.setdefault(hub, {})
-        stream = streams.get(patterns)
+        stream = streams.get((patterns, encode))
         if stream is None or not stream.is_open:
-            stream = streams[patterns] = cls(hub, patterns, heartbeat_s)
+            stream = cls(hub, patterns, heartbeat_s, encode)
+            streams[patterns, encode] = stream
         await stream.start()
         return stream
 
@@ -89,8 +100,9 @@ class TopicStream:
         self._timer.cancel()
         self._subscription.close()
         streams = _streams.get(self._hub, {})
-        if streams.get(self._patterns) is self:
-            del streams[self._patterns]
+        name = self._patterns, self._encode
+        if streams.get(name) is self:
+            del streams[name]
 
     def _beat(self) -> None:
         self._fanout.send(stream=HEARTBEAT)
@@ -100,11 +112,11 @@ class TopicStream:
 
     def deliver(self, batch: Sequence[Message]) -> None:
         """Send messages to all members."""
-        self._fanout.send(stream=b"".join([encode_event(message) for message in batch]))
+        self._fanout.send(stream=b"".join([self._encode(message) for message in batch]))
 
     def gap(self, gap: Gap) -> None:
         """Tell all members what is missing."""
-        self._fanout.send(stream=encode_event(gap))
+        self._fanout.send(stream=self._encode(gap))
 
     def ended(self, error: Exception | None) -> None:
         """End all members' streams."""

@@ -8,8 +8,8 @@ from typing import Any, Final
 from eyewall.base.log import gen_log
 from eyewall.pubsub import Gap, Hub, HubError, Message, Position, Subscription
 from eyewall.realtime.engine import Exchange, StreamClosedError
-from eyewall.realtime.events import HEARTBEAT, Event, encode_event
-from eyewall.realtime.fanout import TopicStream
+from eyewall.realtime.events import HEARTBEAT, Event, encode_envelope, encode_event
+from eyewall.realtime.fanout import Encode, TopicStream
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import handle_exception
 
@@ -33,6 +33,9 @@ class EventSourceHandler(RequestHandler):
     status 204 in `prepare` makes it stop.
 
     Attributes:
+        envelope: Whether events of topics have a message's id, topic and data as
+            `{"id": ..., "topic": ..., "data": ...}`, and not the data alone: for clients that listen to
+            several topics.
         heartbeat_s: Seconds between two comments that keep proxies from giving up; most of them
             wait for 60.
         retry_ms: Milliseconds that a client waits before it comes back; None leaves it to the
@@ -49,6 +52,7 @@ class EventSourceHandler(RequestHandler):
     """
 
     hub: Hub | None = None
+    envelope: bool = False
     heartbeat_s: float = 25.0
     retry_ms: int | None = None
     max_unread_bytes: int = 1024 * 1024
@@ -151,7 +155,7 @@ class EventSourceHandler(RequestHandler):
                 since = NO_POSITION
         hub: Any = self.hub
         if self._transforms is None and isinstance(self.exchange, Exchange):
-            self._stream = await TopicStream.of(hub, topics, self.heartbeat_s)
+            self._stream = await TopicStream.of(hub, topics, self.heartbeat_s, self._encode)
         subscription = hub.subscribe(*topics, since=since, reader=self)
         self._subscription = subscription
         await subscription.start()
@@ -176,9 +180,13 @@ class EventSourceHandler(RequestHandler):
             self._timer.cancel()
         return True
 
+    @property
+    def _encode(self) -> Encode:
+        return encode_envelope if self.envelope else encode_event
+
     def deliver(self, batch: Sequence[Message]) -> None:
         """Send messages; the hub calls it."""
-        self._send(b"".join([encode_event(message) for message in batch]))
+        self._send(b"".join([self._encode(message) for message in batch]))
         if self._stream is not None:
             # Not now: the others may not have got this batch yet.
             asyncio.get_running_loop().call_soon(self._hand_over)

@@ -341,6 +341,19 @@ pub(crate) fn status_line(
 }
 
 /// Append `data` as one chunk's head.
+/// A piece of a body as a chunk (RFC 9112, section 7.1); nothing for an empty one, which would be
+/// the last.
+#[must_use]
+pub fn chunk(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len() + 20);
+    if !data.is_empty() {
+        chunk_head(&mut out, data.len());
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\r\n");
+    }
+    out
+}
+
 pub(crate) fn chunk_head(out: &mut Vec<u8>, length: usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut shift = (usize::BITS - length.leading_zeros()).div_ceil(4).max(1);

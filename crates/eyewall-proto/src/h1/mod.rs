@@ -23,7 +23,7 @@ pub(crate) mod target;
 use std::ops::Range;
 
 use encode::status_line;
-pub use encode::{BodySize, Defaults, EncodeError, Encoder, Fields, Visit, phrase};
+pub use encode::{BodySize, Defaults, EncodeError, Encoder, Fields, Visit, chunk, phrase};
 pub(crate) use encode::{chunk_head, write_field};
 pub(crate) use framing::{Chunk, ChunkDecoder};
 pub(crate) use parse::is_token;
@@ -73,6 +73,15 @@ pub(crate) enum Writing {
     NoBody,
     Raw,
     Done,
+}
+
+/// How pieces of a body are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceFraming {
+    /// Each is a chunk (RFC 9112, section 7.1).
+    Chunk,
+    /// They are sent as they are; the connection's end is the body's.
+    Bare,
 }
 
 /// One server-side connection.
@@ -288,6 +297,16 @@ impl Connection {
                 Ok(length > 0)
             }
             Writing::UntilClose | Writing::Raw => Ok(length > 0),
+        }
+    }
+
+    /// How a piece of the body is framed, where that is the same for every piece and answer.
+    #[must_use]
+    pub fn piece_framing(&self) -> Option<PieceFraming> {
+        match self.writing {
+            Writing::Chunked => Some(PieceFraming::Chunk),
+            Writing::UntilClose | Writing::Raw => Some(PieceFraming::Bare),
+            Writing::Idle | Writing::Done | Writing::NoBody | Writing::Length(_) => None,
         }
     }
 
