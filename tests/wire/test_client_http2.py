@@ -14,6 +14,7 @@ from eyewall.http.client import (
     HTTPClientError,
     HTTPProtocolError,
     HTTPStreamClosedError,
+    HTTPTimeoutError,
     HTTPTooLargeError,
     Session,
 )
@@ -251,5 +252,36 @@ def test_a_post_that_was_refused_is_sent_again(certificates):
                 response = await client.fetch(url, method="POST", body=b"x", ca_certs=ca)
                 assert response.body == b"ok"
         assert refused == [1]
+
+    run(main())
+
+
+class Waits(RequestHandler):
+    async def get(self):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("way", ["streamed", "cancelled", "late"])
+def test_the_server_counts_no_exchange_that_is_over(certificates, way):
+    """Streamed answers, and those that the client reset, were counted as running for ever."""
+    ca, both, _ = certificates
+
+    async def main():
+        options = {"ssl_options": {"certfile": both, "keyfile": both}}
+        async with serving(("/big", Big), ("/waits", Waits), **options) as (base, server):
+            async with making() as client:
+                if way == "streamed":
+                    await client.fetch(base + "/big", ca_certs=ca)
+                elif way == "late":
+                    with pytest.raises(HTTPTimeoutError):
+                        await client.fetch(base + "/waits", ca_certs=ca, request_timeout=0.05)
+                else:
+                    fetch = client.fetch(base + "/waits", ca_certs=ca)
+                    while not server.stats()["exchanges"]:
+                        await asyncio.sleep(0)
+                    fetch.cancel()
+                while server.stats()["exchanges"]:
+                    await asyncio.sleep(0)
+                assert server.stats()["connections"] == 1
 
     run(main())

@@ -270,7 +270,7 @@ impl<C> H2<C> {
         let mut calls = Vec::new();
         let mut running = 0;
         for mut stream in std::mem::take(&mut self.streams) {
-            running += usize::from(!stream.is_answered());
+            running += usize::from(stream.running);
             stream.closed(reason, &mut calls);
         }
         (running, calls)
@@ -460,7 +460,7 @@ impl<C> Conn<C> {
             }
             if stream.is_over() {
                 let mut stream = h2.streams.remove(index);
-                if !stream.is_answered() {
+                if stream.running {
                     self.server.exchange_ended();
                 }
                 let reason = "the peer reset the stream";
@@ -500,6 +500,7 @@ impl<C> Conn<C> {
         };
         let stream = h2.stream(id)?;
         let sent = stream.respond(status, fields, body, date.as_bytes(), server)?;
+        stream.running = false;
         self.server.exchange_ended();
         if let Some(callback) = stream.on_disconnect.take() {
             shared.bury(callback);
@@ -520,9 +521,10 @@ impl<C> Conn<C> {
         let Proto::H2(h2) = &mut self.proto else {
             return Err(OpError::Closed("closed"));
         };
-        h2.stream(id)?
-            .start(status, fields, end, date.as_bytes(), server)?;
+        let stream = h2.stream(id)?;
+        stream.start(status, fields, end, date.as_bytes(), server)?;
         if end {
+            stream.running = false;
             self.server.exchange_ended();
         }
         Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct Stream<C> {
     ending: Option<Ending>,
     pub(crate) on_disconnect: Option<C>,
     pub(crate) on_room: Option<RoomWaiter<C>>,
+    /// It counts among the exchanges that run.
+    pub(crate) running: bool,
     /// After an extended CONNECT: a WebSocket instead of bodies.
     pub(crate) socket: Option<Box<StreamSocket<C>>>,
 }
@@ -86,6 +88,7 @@ impl<C> Stream<C> {
             ending: None,
             on_disconnect: None,
             on_room: None,
+            running: true,
             socket: None,
         }
     }
