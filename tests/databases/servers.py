@@ -120,8 +120,9 @@ def mariadb(tmp_path):
     folder = _folder(tmp_path, "mariadb", "mysql")
     setup = folder / "setup.sql"
     setup.write_text(
-        "CREATE DATABASE test; CREATE USER tester@'127.0.0.1'; "
-        "GRANT ALL ON test.* TO tester@'127.0.0.1';\n"
+        "CREATE DATABASE tests;\n"
+        "CREATE USER tester@'127.0.0.1';\n"
+        "GRANT ALL ON tests.* TO tester@'127.0.0.1';\n"
     )
     made = subprocess.run(
         [
@@ -147,7 +148,7 @@ def mariadb(tmp_path):
     ]
     with _process(command, cwd=folder, stderr=subprocess.PIPE, **user) as process:
         _line(process, process.stderr, "ready for connections")
-        yield {"host": "127.0.0.1", "port": port, "user": "tester", "db": "test"}
+        yield {"host": "127.0.0.1", "port": port, "user": "tester", "db": "tests"}
 
 
 @contextlib.contextmanager
