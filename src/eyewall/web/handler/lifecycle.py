@@ -432,6 +432,14 @@ def _what_is_wrong(exchange: Exchange, error: ProtocolError) -> str:
     return "chunked body too large" if length is None else f"Content-Length too long: {length}"
 
 
+def _has_left(handler: RequestHandler, error: BaseException) -> bool:
+    """Whether the client did not wait for the answer: its right, and no fault of the handler."""
+    if not isinstance(error, StreamClosedError) or handler.exchange.connected:
+        return False
+    gen_log.debug("%s %s: %s", handler.exchange.method, handler.exchange.target, error)
+    return True
+
+
 def handle_exception(
     handler: RequestHandler, error: BaseException, headers: dict[str, str] | None = None
 ) -> None:
@@ -439,6 +447,8 @@ def handle_exception(
     if isinstance(error, Finish):
         if not handler._finished:
             handler.finish(*error.args)
+        return
+    if _has_left(handler, error):
         return
     if isinstance(error, ValidationError) and not handler._headers_written:
         gen_log.warning("422 %s: %.500s", handler._request_summary(), error)

@@ -381,3 +381,27 @@ def test_the_blocking_client_fetches_and_closes():
     thread = gone._thread
     del gone
     thread.join()
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_handler(caplog):
+    class Endless(RequestHandler):
+        async def get(self):
+            try:
+                while True:
+                    self.write(b"x" * 100_000)
+                    await self.flush()
+            finally:
+                ended.set()
+
+    ended = asyncio.Event()
+
+    async def main():
+        async with serving(("/", Endless)) as (base, _), making() as client:
+            fetch = client.fetch(base, streaming_callback=lambda _: fetch.cancel())
+            with pytest.raises(asyncio.CancelledError):
+                await fetch
+            await ended.wait()
+            await asyncio.sleep(0)
+
+    run(main())
+    assert "Uncaught exception" not in caplog.text
