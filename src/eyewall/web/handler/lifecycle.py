@@ -440,6 +440,19 @@ def _has_left(handler: RequestHandler, error: BaseException) -> bool:
     return True
 
 
+def _is_problem(handler: RequestHandler, error: BaseException) -> bool:
+    """Whether it is input that did not fit its types, which is answered here (RFC 9457)."""
+    if not isinstance(error, ValidationError) or handler._headers_written:
+        return False
+    gen_log.warning("422 %s: %.500s", handler._request_summary(), error)
+    handler.clear()
+    handler.set_status(422)
+    handler.write(error.problem())
+    handler.set_header("Content-Type", "application/problem+json")
+    handler.finish()
+    return True
+
+
 def handle_exception(
     handler: RequestHandler, error: BaseException, headers: dict[str, str] | None = None
 ) -> None:
@@ -448,15 +461,7 @@ def handle_exception(
         if not handler._finished:
             handler.finish(*error.args)
         return
-    if _has_left(handler, error):
-        return
-    if isinstance(error, ValidationError) and not handler._headers_written:
-        gen_log.warning("422 %s: %.500s", handler._request_summary(), error)
-        handler.clear()
-        handler.set_status(422)
-        handler.write(error.problem())
-        handler.set_header("Content-Type", "application/problem+json")
-        handler.finish()
+    if _has_left(handler, error) or _is_problem(handler, error):
         return
     if isinstance(error, FormError):
         error = HTTPError(400, "%s", error)
