@@ -381,6 +381,54 @@ def test_awaiting_a_message_waits_for_a_slow_client(run):
     run(main)
 
 
+def test_who_waits_for_a_client_that_breaks_off_is_woken(run):
+    async def main():
+        ended = later()
+
+        class Pouring(Ending):
+            async def on_message(self, message):
+                with pytest.raises(WebSocketClosedError):
+                    while True:
+                        await self.write_message("x" * 100_000)
+                self.found = True
+
+            def on_close(self):
+                assert self.found
+                super().on_close()
+
+        async with Site([("/", Pouring, {"ended": ended})]) as site:
+            ws = await site.connect(max_queue=1)
+            await ws.send("pour")
+            await ws.recv()
+            # Nothing more is read, so the handler comes to wait.
+            for _ in range(100):
+                await asyncio.sleep(0)
+            ws.transport.abort()
+            code, _ = await ended
+            assert code is None
+
+    run(main)
+
+
+def test_a_hook_that_is_cancelled_from_outside_ends_quietly(run, caplog):
+    async def main():
+        ended, started = later(), later()
+
+        class Waiting(Ending):
+            async def on_message(self, message):
+                started.set_result(asyncio.current_task())
+                await asyncio.Event().wait()
+
+        async with Site([("/", Waiting, {"ended": ended})]) as site, site.connect() as ws:
+            await ws.send("x")
+            (await started).cancel()
+            assert await ended == (1001, "going away")
+
+    with caplog.at_level(logging.WARNING):
+        run(main)
+    assert caplog.text == ""
+
+
 def test_handlers_go_with_their_connections(run):
     alive = []
 

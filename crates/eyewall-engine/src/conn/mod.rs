@@ -212,7 +212,7 @@ impl<C> Conn<C> {
                         self.deadline.clear();
                     }
                 }
-                Err(_) if self.ws_write_failed() => return Step::Idle,
+                Err(_) if self.ws_write_failed() => {}
                 Err(_) => return Step::Close("the peer closed the connection"),
             }
             break;

@@ -111,6 +111,8 @@ impl<C> Conn<C> {
         };
         let undelivered = ws.has_undelivered();
         if undelivered {
+            // Who waits for room is told that there is some, and finds the end.
+            ws.lose(NO_CLOSE_FRAME);
             self.out.clear();
             self.write_blocked = false;
         }

@@ -374,6 +374,10 @@ class WebSocketHandler(RequestHandler):
             self._resume()
 
     def _finish_task(self, task: "asyncio.Task[Any]") -> None:
+        if task.cancelling():
+            # The loop is ending, or somebody else wants the hook to.
+            self.close(1001, "going away")
+            return
         try:
             task.result()
         except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - a handler's boundary

@@ -132,7 +132,10 @@ class Wire(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether messages can be sent."""
-        return not self._closing and not self._told and self.transport is not None
+        transport = self.transport
+        if self._closing or self._told or transport is None:
+            return False
+        return not transport.is_closing()
 
     @property
     def is_full(self) -> bool:
@@ -140,8 +143,8 @@ class Wire(asyncio.Protocol):
         return self._paused
 
     def send(self, frame: bytes) -> None:
-        """Send a frame."""
-        if self.transport is not None:
+        """Send a frame; one that nobody can get is dropped."""
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(frame)
 
     async def wait_for_room(self) -> None:
