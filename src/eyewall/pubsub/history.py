@@ -11,6 +11,9 @@ from eyewall.pubsub.message import Page, Record
 from eyewall.pubsub.topics import is_pattern, matches
 
 _MOST_TOPICS: Final = 100_000
+_MOST_BYTES: Final = 256 * 1024 * 1024
+_OVERHEAD_BYTES: Final = 200
+"""What a message takes beside its body, about."""
 _WINDOW: Final = 4096
 
 
@@ -51,11 +54,20 @@ class _Topic:
         self.last = 0
         self.retention = Retention()
 
-    def trim(self, now: float) -> None:
+    def trim(self, now: float) -> int:
+        """Drop what is kept no more; returns the bytes that it took."""
+        freed = 0
         records, count = self.records, self.retention.count
         oldest = now - self.retention.age_s
         while records and (len(records) > count or records[0].time < oldest):
-            self.dropped = records.popleft().seq
+            oldest_record = records.popleft()
+            self.dropped = oldest_record.seq
+            freed += len(oldest_record.body) + _OVERHEAD_BYTES
+        return freed
+
+    def size(self) -> int:
+        """The bytes that its messages take."""
+        return sum(len(record.body) + _OVERHEAD_BYTES for record in self.records)
 
 
 @final
@@ -65,6 +77,7 @@ class MemoryLog:
     Args:
         most_topics: So many topics are remembered; of those used longest ago, it is forgotten
             that they ever had messages, and reading them from an old position is a gap.
+        most_bytes: The same happens while the messages of all topics take more than this.
         window: The newest so many messages of all topics can be read by `since`, whatever their
             topic's retention.
 
@@ -73,9 +86,26 @@ class MemoryLog:
         top: Number of the newest message.
     """
 
-    __slots__ = ("_floor", "_most_topics", "_recent", "_topics", "epoch", "top")
+    __slots__ = (
+        "_bytes",
+        "_floor",
+        "_most_bytes",
+        "_most_topics",
+        "_recent",
+        "_topics",
+        "epoch",
+        "top",
+    )
 
-    def __init__(self, *, most_topics: int = _MOST_TOPICS, window: int = _WINDOW) -> None:
+    def __init__(
+        self,
+        *,
+        most_topics: int = _MOST_TOPICS,
+        most_bytes: int = _MOST_BYTES,
+        window: int = _WINDOW,
+    ) -> None:
+        self._bytes = 0
+        self._most_bytes = most_bytes
         self.epoch = new_epoch()
         self.top = 0
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
@@ -103,14 +133,18 @@ class MemoryLog:
         kept = self._topics.get(topic)
         if kept is None:
             kept = self._topics[topic] = _Topic()
-            if len(self._topics) > self._most_topics:
-                self._floor = self._topics.popitem(last=False)[1].last
         else:
             self._topics.move_to_end(topic)
         kept.last = self.top
         kept.retention = retention
         kept.records.append(record)
-        kept.trim(now)
+        self._bytes += len(body) + _OVERHEAD_BYTES - kept.trim(now)
+        while len(self._topics) > self._most_topics or (
+            self._bytes > self._most_bytes and len(self._topics) > 1
+        ):
+            forgotten = self._topics.popitem(last=False)[1]
+            self._floor = forgotten.last
+            self._bytes -= forgotten.size()
         return record
 
     def since(self, seq: int) -> list[Record] | None:
@@ -134,7 +168,7 @@ class MemoryLog:
         lost = 0 if self._knows_all(patterns) else self._floor
         for topic in self._changed_since(patterns, after):
             kept = self._topics[topic]
-            kept.trim(now)
+            self._bytes -= kept.trim(now)
             lost = max(lost, kept.dropped)
             for record in reversed(kept.records):
                 if record.seq <= after:
