@@ -1,6 +1,6 @@
 """HTTP clients beside each other: small answers over keep-alive, and one large download.
 
-    python benchmarks/http_client.py [--seconds 3] [--rounds 5] [--mebibytes 1024] [NAME ...]
+    python benchmarks/http_client.py [--seconds 2] [--rounds 5] [--mebibytes 1024] [NAME ...]
 
 One nginx answers all of them. Each client runs in a process of its own, in turns: 64 tasks that
 fetch one after the other for some seconds. The figure is the median of the rounds; CPU time is
@@ -247,7 +247,7 @@ def main():
         return
     parser = argparse.ArgumentParser()
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mebibytes", type=int, default=1024)
     options = parser.parse_args()

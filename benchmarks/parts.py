@@ -12,6 +12,7 @@ PARTS: Final = {
     "multipart": "A multipart upload of 64 MiB",
     "static": "Static files of 1 KiB and 1 MiB",
     "streams": "TCP echo of lines of 1 KiB over 64 connections",
+    "http_client": "HTTP clients: 64 tasks that fetch 12 bytes, and a download of 1 GiB",
     "hosting": "Flask and Starlette, beside the servers made for them",
 }
 """Titles by the names of the scripts."""
