@@ -10,7 +10,6 @@ from eyewall.cli.admin import admin_server
 from eyewall.cli.control import control_path, control_server
 from eyewall.cli.options import Settings
 from eyewall.cli.serve import Served, serve
-from eyewall.ops.admin import AdminSite
 from eyewall.ops.commands import Commands
 from eyewall.ops.gate import Gate
 from eyewall.ops.health import HEALTH_PATHS
@@ -43,10 +42,9 @@ def serve_alone(target: str | None, settings: Settings, *, debug: bool) -> None:
             return await commands.handle(verb, message)
 
         notifier = Notifier()
-        site = AdminSite(served.health.why_not_ready, _families)
         async with (
             control_server(control_path(settings, served.sockets), handle),
-            admin_server(settings, site),
+            admin_server(settings, served.health.why_not_ready, _families, handle),
         ):
             notifier.send(READY=1)
             alive = asyncio.ensure_future(_keep_alive(notifier, served.stopping))

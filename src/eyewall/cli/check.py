@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eyewall.base.errors import ConfigurationError, StartupError
+from eyewall.cli.admin import check_admin
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
 from eyewall.cli.options import Settings
@@ -38,6 +39,7 @@ def check(target: str | None, settings: Settings) -> int:
 def _looks(target: str | None, settings: Settings) -> "list[Callable[[], Iterator[Finding]]]":
     return [
         lambda: _options(settings),
+        lambda: _status(settings),
         lambda: _logs(settings),
         lambda: _libraries(settings),
         lambda: _trust(settings),
@@ -57,6 +59,13 @@ def _options(settings: Settings) -> Iterator[Finding]:
             yield "error", str(exc)
         if settings["reload"]:
             yield "error", "--workers and --reload exclude each other"
+
+
+def _status(settings: Settings) -> Iterator[Finding]:
+    try:
+        check_admin(settings)
+    except ConfigurationError as exc:
+        yield "error", str(exc)
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:

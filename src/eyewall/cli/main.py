@@ -168,5 +168,7 @@ def _show(settings: Settings) -> int:
     width = max(len(option.name) for option in OPTIONS)
     for option in OPTIONS:
         value = settings[option.name]
+        if value is not None and option.name.endswith("password"):
+            value = "(not shown)"
         print(f"{option.name:{width}}  {value!r:24} {settings.sources[option.name]}")  # noqa: T201 - what was asked for
     return 0

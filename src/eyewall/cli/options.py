@@ -128,6 +128,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(
         "admin_password", str, None, "password of the status page; required on other than loopback"
     ),
+    Option("status", bool, False, "serve the status page on the address of --admin"),
     Option(
         "health", bool, False, "answer /_eyewall/health and /_eyewall/ready beside the application"
     ),

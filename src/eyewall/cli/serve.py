@@ -15,6 +15,7 @@ from typing import Any, Final
 from eyewall.base.errors import StartupError
 from eyewall.base.log import configure, gen_log
 from eyewall.base.log_file import reopen_log_files
+from eyewall.base.log_tail import install_log_tail
 from eyewall.cli.dispatch import make_front, make_taker, named
 from eyewall.cli.interface import hosted
 from eyewall.cli.loader import load
@@ -182,6 +183,8 @@ def serve(
         file=settings["log_file"],
         access=settings["access_log"],
     )
+    if settings["status"]:
+        install_log_tail()
     loop = new_event_loop(settings["loop"])
     asyncio.set_event_loop(loop)
     try:

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from eyewall.base.errors import ConfigurationError
 from eyewall.base.log import configure, gen_log
+from eyewall.base.log_tail import install_log_tail
 from eyewall.base.stats import registry
-from eyewall.cli.admin import admin_server
+from eyewall.cli.admin import admin_server, check_admin
 from eyewall.cli.control import control_path, control_server
 from eyewall.cli.options import Settings
 from eyewall.cli.oversee import UPGRADE, Control
@@ -29,7 +30,6 @@ from eyewall.cli.serve import (
     serve,
     where,
 )
-from eyewall.ops.admin import AdminSite
 from eyewall.ops.commands import Commands
 from eyewall.ops.gate import Gate
 from eyewall.ops.health import HEALTH_PATHS
@@ -70,6 +70,9 @@ def supervise(target: str | None, settings: Settings) -> int:
         file=settings["log_file"],
         access=settings["access_log"],
     )
+    if settings["status"]:
+        install_log_tail()
+    check_admin(settings)
     make_tls(settings)
     told = os.environ.pop(UPGRADE, None)
     before: dict[str, Any] | None = None if told is None else json.loads(told)
@@ -141,12 +144,13 @@ async def _supervise(
         supervisor.generation = before["generation"]
         supervisor.told = before["told"]
         adopted = await supervisor.adopt(before["workers"])
-    site = AdminSite(supervisor.why_not_ready, control.metrics)
     inherited = () if before is None else before.get("admin", ())
     async with (
         local_hub(goes_on=before is not None),
         control_server(control_path(settings, listeners.first), control.handle),
-        admin_server(settings, site, inherited) as admin_sockets,
+        admin_server(
+            settings, supervisor.why_not_ready, control.metrics, control.handle, inherited
+        ) as admin_sockets,
     ):
         control.kept["admin"] = [sock.fileno() for sock in admin_sockets]
         return await supervisor.run(adopted)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from eyewall.base.log import access_log, app_log, gen_log
+from eyewall.base.log_tail import log_tail
 from eyewall.base.stats import registry
 from eyewall.ops.gate import Gate
 from eyewall.ops.messages import PeerError
@@ -57,6 +58,7 @@ class Commands:
             "stacks": self._stacks,
             "memory": self._memory,
             "metrics": self._metrics,
+            "log-tail": self._log_tail,
         }
 
     async def handle(self, verb: str, message: Mapping[str, Any]) -> Any:
@@ -73,6 +75,9 @@ class Commands:
     def figures(self) -> dict[str, int]:
         """What a worker tells its supervisor with each beat."""
         return {**self._server.stats(), "memory_mib": memory_mib()}
+
+    async def _log_tail(self, _message: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return log_tail()
 
     async def _metrics(self, _message: Mapping[str, Any]) -> list[dict[str, Any]]:
         return as_json(registry.families())

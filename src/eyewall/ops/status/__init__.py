@@ -1,0 +1,1 @@
+"""The status page: what a server does now, for whoever runs it."""
