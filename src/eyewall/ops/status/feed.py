@@ -41,7 +41,8 @@ class Feed:
         gate = status.get("gate", status)
         return {
             "time": time.time(),
-            "requests": status["requests"],
+            # Those too that workers have answered which have gone.
+            "requests": _one(families.get("eyewall_requests_total"), status["requests"]),
             "refused": status["refused"],
             "connections": status["connections"],
             "in_flight": status["exchanges"],
@@ -73,6 +74,13 @@ class Feed:
             if isinstance(each, list):
                 lines |= {line["id"]: line for line in each}
         return sorted(lines.values(), key=lambda line: float(line["time"]))[-_MOST_LINES:]
+
+
+def _one(family: Family | None, otherwise: float) -> float:
+    if family is None:
+        return otherwise
+    value: float = family.series.get((), otherwise)
+    return value
 
 
 def _sole(family: Family | None) -> tuple[Sequence[float], Sequence[float]]:
