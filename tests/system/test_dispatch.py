@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -245,10 +246,11 @@ def test_websockets_are_bridged(front, worker):
             await client.write_message("end")
             assert await client.read_message() is None
             assert (client.close_code, client.close_reason) == (4001, "as you wish")
+            await client.wait_closed()
             other = await websocket_connect(url)
             assert await other.read_message() == "open"
             other.close(4002, "bye")
-            assert await other.read_message() is None
+            await other.wait_closed()
 
         asyncio.run(main())
         lines = [process.popen.stdout.readline() for _ in range(2)]
@@ -268,9 +270,15 @@ def test_a_websocket_is_told_to_come_back_when_its_worker_goes(front, worker):
             process.popen.send_signal(signal.SIGTERM)
             assert await client.read_message() is None
             assert client.close_code == 1012
+            await client.wait_closed()
 
         asyncio.run(main())
         assert process.end() == 0
+
+
+def children_of(process):
+    path = Path(f"/proc/{process.popen.pid}/task/{process.popen.pid}/children")
+    return [int(pid) for pid in path.read_text().split()]
 
 
 def server_url(url):
@@ -318,6 +326,55 @@ def test_what_a_killed_worker_had_begun_is_repeated_where_it_may_be(front, worke
         process.wait_for("A worker died over POST /die-always, which is answered 502")
         assert redis.ask("HGET", "eyewall:counts", "lost") == b"$1\r\n1\r\n"
         assert get(url).startswith("VERSION")
+
+
+def test_a_websocket_is_told_to_come_back_when_its_worker_is_killed(front, worker):
+    with front() as server, worker("--workers", "2") as process:
+        url = server.url().replace("http", "ws", 1) + "/ws"
+        process.wait_for("2 workers")
+
+        async def main():
+            client = await websocket_connect(url)
+            assert await client.read_message() == "open"
+            for pid in children_of(process):
+                os.kill(pid, signal.SIGKILL)
+            assert await client.read_message() is None
+            assert client.close_code == 1012
+            await client.wait_closed()
+
+        asyncio.run(main())
+
+
+def test_the_clients_of_a_killed_front_are_gone_for_its_workers(front, worker, redis):
+    with front() as server, worker(stdout=subprocess.PIPE) as process:
+        address = server.url().removeprefix("http://").split(":")
+        serving(process)
+        with socket.create_connection(address, timeout=20) as client:
+            client.sendall(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n")
+            text = b""
+            while b"data: first" not in text:
+                text += client.recv(1000)
+            server.popen.kill()
+            assert process.popen.stdout.readline() == "the client has gone\n"
+        until(lambda: b"front-" not in redis.ask("KEYS", "*"), "its inbox is still there")
+
+
+def test_a_redis_that_hangs_kills_nobody(front, worker, redis):
+    """Workers thought each other dead, because nobody had counted while Redis stood still."""
+    with front() as server, worker("--workers", "2") as process:
+        url = server.url()
+        process.wait_for("2 workers")
+        asking = Askers(url, 4)
+        redis.process.send_signal(signal.SIGSTOP)
+        threading.Event().wait(4)
+        redis.process.send_signal(signal.SIGCONT)
+        assert get(url).startswith("VERSION")
+        threading.Event().wait(2)
+        answers, failures = asking.stop()
+        assert failures == []
+        assert {status for status, _ in answers} == {200}
+        process.stop()
+        assert not any("has died" in line for line in process.log)
 
 
 def test_a_request_that_kills_every_worker_is_given_up(front, worker):

@@ -133,6 +133,8 @@ class Forwarded:
         if self.exchange.responded or self._body_begun:
             # What was sent of the answer, or taken of the body, cannot be taken back.
             self._front.say(frame.sender, Frame("gone", self.request, self._front.name, 1))
+            # Nobody is there to be told anything.
+            self._worker = None
             self._fail(502, "the worker was lost")
             return False
         self._worker, self._heard, self._said = frame.sender, 0, 0

@@ -31,38 +31,55 @@ class Rescue:
         name: The worker that watches.
         claim_after_s: Seconds of silence after which somebody counts as dead.
         rescued: Called with the entry of a request, its fields, and how often it was given out.
+        widowed: Called with a front that is no more.
     """
 
     def __init__(
-        self, link: Link, keys: Keys, name: str, claim_after_s: float, rescued: Rescued
+        self,
+        link: Link,
+        keys: Keys,
+        name: str,
+        claim_after_s: float,
+        rescued: Rescued,
+        widowed: Callable[[str], None],
     ) -> None:
         self._link = link
         self._keys = keys
         self._name = name
         self._claim_after_s = claim_after_s
         self._rescued = rescued
+        self._widowed = widowed
+        self._looked = 0.0
         self._seen: dict[str, tuple[bytes, float]] = {}
 
     async def run(self) -> None:
         """Watch for ever."""
+        pause_s = min(_LOOK_S, self._claim_after_s / 2)
         while True:
-            await asyncio.sleep(min(_LOOK_S, self._claim_after_s / 2))
-            for name in await self._silent():
-                await self._bury(name)
+            await asyncio.sleep(pause_s)
+            found: dict[bytes, bytes] = await self._link.ask("HGETALL", self._keys.alive)
+            counts = {name.decode(errors="replace"): count for name, count in found.items()}
+            for name in self._silent(counts, 2 * pause_s):
+                if name in counts:
+                    await self._bury(name)
+                if name.startswith("front-"):
+                    self._widowed(name)
+                self._seen.pop(name, None)
 
-    async def _silent(self) -> list[str]:
-        """Those that have not counted up for too long."""
-        found: dict[bytes, bytes] = await self._link.ask("HGETALL", self._keys.alive)
+    def _silent(self, counts: dict[str, bytes], longest_s: float) -> list[str]:
+        """Those that have not counted up for too long, or are not there any more for as long."""
         now = asyncio.get_running_loop().time()
-        seen: dict[str, tuple[bytes, float]] = {}
-        for raw, count in found.items():
-            name = raw.decode(errors="replace")
+        was_away = now - self._looked > longest_s + _LOOK_S
+        self._looked = now
+        for name in counts.keys() | self._seen.keys():
+            count = counts.get(name, b"")
             before = self._seen.get(name)
-            seen[name] = before if before is not None and before[0] == count else (count, now)
-        self._seen = seen
+            # Whoever could not look, because Redis was away or the loop was stuck, knows nothing.
+            if before is None or before[0] != count or was_away:
+                self._seen[name] = (count, now)
         return [
             name
-            for name, (_, since) in seen.items()
+            for name, (_, since) in self._seen.items()
             if name != self._name and now - since > self._claim_after_s
         ]
 
@@ -77,7 +94,6 @@ class Rescue:
         self._link.put(("HDEL", keys.alive, name))
         self._link.put(("HDEL", keys.sent, name))
         self._link.put(("DEL", keys.inbox(name)))
-        self._seen.pop(name, None)
 
     async def _claim_all(self, worker: str) -> int:
         """Claim what a dead worker had; returns how many are left with it."""

@@ -42,7 +42,9 @@ class DispatchServer:
         self._keys = keys
         self._link = Link(url)
         self._concurrency = concurrency
-        self._rescue = Rescue(self._link, keys, self.name, claim_after_s, self._rescued)
+        self._rescue = Rescue(
+            self._link, keys, self.name, claim_after_s, self._rescued, self._widowed
+        )
         self._to: Callable[[Any], object] = app
         self._running: dict[str, DispatchedExchange] = {}
         self._unacknowledged: set[bytes] = set()
@@ -217,6 +219,11 @@ class DispatchServer:
     def _rescued(self, entry: bytes, fields: dict[bytes, bytes], tries: int) -> None:
         """Another worker has died over this request."""
         self._begin(entry, fields, tries)
+
+    def _widowed(self, front: str) -> None:
+        """A front is no more, and with it its clients."""
+        for exchange in [each for each in self._running.values() if each.front == front]:
+            exchange.leave()
 
     def _give_up(self, exchange: DispatchedExchange) -> None:
         gen_log.error(
