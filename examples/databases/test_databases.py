@@ -31,7 +31,7 @@ def ask(monkeypatch):
     return ask
 
 
-def test_postgresql_keeps_notes_and_tells_who_waits(ask, tmp_path):
+def test_postgresql_keeps_notes_and_tells_who_waits(ask):
     async def work(client, app):
         waiting = asyncio.create_task(client.get("/news"))
         await app.settings["reading"].wait()
@@ -44,11 +44,11 @@ def test_postgresql_keeps_notes_and_tells_who_waits(ask, tmp_path):
         assert (await client.get(f"/notes/{first.json()['id']}")).json() == first.json()
         assert (await client.get("/notes/999")).status == 404
 
-    with servers.postgresql(tmp_path) as url:
+    with servers.postgresql() as url:
         ask("postgresql", "DATABASE_URL", url, work)
 
 
-def test_mysql_transfers_all_or_nothing(ask, tmp_path):
+def test_mysql_transfers_all_or_nothing(ask):
     async def work(client, _app):
         for name, amount in (("ann", "100"), ("bob", "0")):
             assert (await client.put(f"/accounts/{name}", data={"amount": amount})).status == 200
@@ -64,7 +64,7 @@ def test_mysql_transfers_all_or_nothing(ask, tmp_path):
         assert (await client.get("/accounts/bob")).json()["amount"] == 20
         assert (await client.get("/accounts/none")).status == 404
 
-    with servers.mariadb(tmp_path) as options:
+    with servers.mariadb() as options:
         ask("mysql", "MYSQL", json.dumps(options), work)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,20 +53,13 @@ def _as_somebody_else(user):
     return {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def _folder(tmp_path, name, user):
-    folder = tmp_path / name
-    folder.mkdir()
-    if os.geteuid() == 0:
-        shutil.chown(folder, user, user)
-        # Folders that pytest makes are for their owner alone.
-        for parent in folder.parents:
-            if (
-                parent.owner() == "root"
-                and parent.is_relative_to("/tmp")
-                and parent != Path("/tmp")
-            ):
-                parent.chmod(0o755)
-    return folder
+@contextlib.contextmanager
+def _folder(user):
+    """A folder that is the user's; pytest's own are for the one who runs it."""
+    with tempfile.TemporaryDirectory(prefix="eyewall-") as name:
+        if os.geteuid() == 0:
+            shutil.chown(name, user, user)
+        yield Path(name)
 
 
 @contextlib.contextmanager
@@ -79,76 +73,76 @@ def redis(tmp_path):
 
 
 @contextlib.contextmanager
-def postgresql(tmp_path):
+def postgresql():
     """The URL of a database in a PostgreSQL, which its user may do everything with."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     tools = found[-1] if found else Path(require("initdb")).parent
     user = _as_somebody_else("postgres")
-    folder = _folder(tmp_path, "postgresql", "postgres")
-    made = subprocess.run(
-        [
-            tools / "initdb",
-            "-D",
-            folder / "data",
-            "-U",
-            "tester",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "-N",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        **user,
-    )
-    assert made.returncode == 0, made.stderr
-    port = free_port()
-    command = [tools / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder, "-F"]
-    command += ["-h", "127.0.0.1", "-c", "logging_collector=off"]
-    with _process(command, cwd=folder, stderr=subprocess.PIPE, **user) as process:
-        _line(process, process.stderr, "ready to accept connections")
-        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+    with _folder("postgres") as folder:
+        made = subprocess.run(
+            [
+                tools / "initdb",
+                "-D",
+                folder / "data",
+                "-U",
+                "tester",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "-N",
+            ],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            **user,
+        )
+        assert made.returncode == 0, made.stderr
+        port = free_port()
+        command = [tools / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder, "-F"]
+        command += ["-h", "127.0.0.1", "-c", "logging_collector=off"]
+        with _process(command, cwd=folder, stderr=subprocess.PIPE, **user) as process:
+            _line(process, process.stderr, "ready to accept connections")
+            yield f"postgresql://tester@127.0.0.1:{port}/postgres"
 
 
 @contextlib.contextmanager
-def mariadb(tmp_path):
+def mariadb():
     """Host, port and the name of a database in a MariaDB; its user is tester, without a password."""
     server, install = require("mariadbd"), require("mariadb-install-db")
     user = _as_somebody_else("mysql")
-    folder = _folder(tmp_path, "mariadb", "mysql")
-    setup = folder / "setup.sql"
-    setup.write_text(
-        "CREATE DATABASE tests;\n"
-        "CREATE USER tester@'127.0.0.1';\n"
-        "GRANT ALL ON tests.* TO tester@'127.0.0.1';\n"
-    )
-    made = subprocess.run(
-        [
-            install,
-            "--no-defaults",
-            f"--datadir={folder}/data",
-            "--skip-test-db",
-            "--auth-root-authentication-method=normal",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        **user,
-    )
-    assert made.returncode == 0, made.stderr + made.stdout
-    port = free_port()
-    command = [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket"]
-    command += [f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={setup}"]
-    command += [
-        f"--pid-file={folder}/pid",
-        "--skip-name-resolve",
-        "--innodb-flush-log-at-trx-commit=0",
-    ]
-    with _process(command, cwd=folder, stderr=subprocess.PIPE, **user) as process:
-        _line(process, process.stderr, "ready for connections")
-        yield {"host": "127.0.0.1", "port": port, "user": "tester", "db": "tests"}
+    with _folder("mysql") as folder:
+        setup = folder / "setup.sql"
+        setup.write_text(
+            "CREATE DATABASE tests;\n"
+            "CREATE USER tester@'127.0.0.1';\n"
+            "GRANT ALL ON tests.* TO tester@'127.0.0.1';\n"
+        )
+        made = subprocess.run(
+            [
+                install,
+                "--no-defaults",
+                f"--datadir={folder}/data",
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+            ],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            **user,
+        )
+        assert made.returncode == 0, made.stderr + made.stdout
+        port = free_port()
+        command = [server, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/socket"]
+        command += [f"--port={port}", "--bind-address=127.0.0.1", f"--init-file={setup}"]
+        command += [
+            f"--pid-file={folder}/pid",
+            "--skip-name-resolve",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]
+        with _process(command, cwd=folder, stderr=subprocess.PIPE, **user) as process:
+            _line(process, process.stderr, "ready for connections")
+            yield {"host": "127.0.0.1", "port": port, "user": "tester", "db": "tests"}
 
 
 @contextlib.contextmanager
