@@ -12,14 +12,13 @@ from contextvars import Context
 from typing import Any, Final
 
 from eyewall.aio.yielded import convert_yielded
-from eyewall.base.errors import ConfigurationError
 from eyewall.loop.ioloop import IOLoop
 
 try:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 except ImportError as exc:
-    raise ConfigurationError("Deferreds need Twisted: pip install 'eyewall[twisted]'") from exc
+    raise ImportError("Deferreds need Twisted: pip install 'eyewall[twisted]'") from exc
 
 _PENDING: Final = object()
 _untyped: Final[Any] = Deferred

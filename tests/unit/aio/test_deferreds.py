@@ -1,14 +1,21 @@
 """Deferreds in coroutines of asyncio, of generators and of Twisted."""
 
 import asyncio
+import functools
 import gc
 
 import pytest
+import uvloop
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail, succeed
 from twisted.python.failure import Failure
 
 from eyewall.aio import coroutine
 from eyewall.aio.deferreds import install
+
+
+@pytest.fixture(params=[None, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(run, request):
+    return functools.partial(run, loop_factory=request.param)
 
 
 def soon(result):

@@ -2,11 +2,18 @@
 
 import asyncio
 import contextvars
+import functools
 import threading
 
 import pytest
+import uvloop
 
 from eyewall.aio.greenlets import blocking_await, in_greenlet, run_in_greenlet
+
+
+@pytest.fixture(params=[None, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(run, request):
+    return functools.partial(run, loop_factory=request.param)
 
 
 async def value(result):
