@@ -15,12 +15,19 @@ import pytest
 
 from eyewall.realtime.websocket import websocket_connect
 from tests.support import eyewall, require
-from tests.system.faults import Askers, get, until
+from tests.system.faults import Askers, ctl, get, until
 
 APP = """
 import asyncio, hashlib, os, signal
 from eyewall import Application, RequestHandler
-from eyewall.realtime import WebSocketHandler
+from eyewall.realtime import WebSocketGroup, WebSocketHandler
+
+group = WebSocketGroup()
+
+class Member(WebSocketHandler):
+    def open(self):
+        group.add(self)
+        group.send(f"{len(group)} are here")
 
 class Socket(WebSocketHandler):
     def open(self):
@@ -89,7 +96,7 @@ class Headers(RequestHandler):
 app = Application([
     (r"/", lambda request: f"VERSION {os.getpid()}"),
     (r"/slow", slow), (r"/die-once", die_once), (r"/die-always", die_always), (r"/echo", Echo),
-    (r"/big", Big), (r"/events", Events), (r"/headers", Headers), (r"/ws", Socket),
+    (r"/big", Big), (r"/events", Events), (r"/headers", Headers), (r"/ws", Socket), (r"/group", Member),
 ])
 """
 
@@ -257,6 +264,34 @@ def test_websockets_are_bridged(front, worker):
         assert lines == ["closed 4001\n", "closed 4002\n"]
         response, _ = ask(server_url(url), "GET", "/ws")
         assert (response.status, response.getheader("Upgrade")) == (426, "websocket")
+
+
+def test_a_group_sends_to_websockets_at_a_front(front, worker):
+    with front() as server, worker() as process:
+        url = server.url().replace("http", "ws", 1) + "/group"
+        serving(process)
+
+        async def main():
+            async with await websocket_connect(url) as one:
+                assert await one.read_message() == "1 are here"
+                async with await websocket_connect(url) as other:
+                    assert await one.read_message() == "2 are here"
+                    assert await other.read_message() == "2 are here"
+
+        asyncio.run(main())
+
+
+def test_a_suspension_holds_dispatched_requests(front, worker, folder):
+    with front() as server, worker("--control", str(folder / "ctl")) as process:
+        url = server.url()
+        serving(process)
+        assert get(url).startswith("VERSION")
+        assert ctl(folder, "suspend")["suspended"] is True
+        with ThreadPoolExecutor(3) as pool:
+            waiting = [pool.submit(get, url) for _ in range(3)]
+            until(lambda: ctl(folder, "status")["gate"]["held"] == 3, "three are not held")
+            assert ctl(folder, "resume") == {"released": 3}
+            assert all(each.result().startswith("VERSION") for each in waiting)
 
 
 def test_a_websocket_is_told_to_come_back_when_its_worker_goes(front, worker):

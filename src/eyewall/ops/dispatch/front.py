@@ -124,7 +124,9 @@ class Front:
             self._refuse(forwarded.exchange)
             return
         self._taken_number = number
-        self._is_full = False
+        if self._is_full and len(self._waiting) * 2 < self.limits.queue:
+            # Not at once, or a queue that is just full would fill the log.
+            self._is_full = False
         if result != b"again":
             forwarded.added(result)
 

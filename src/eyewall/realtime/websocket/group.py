@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Literal, final
 
 from eyewall.base.escape import json_encode
-from eyewall.realtime.websocket.engine import Fanout, Reactor
+from eyewall.realtime.websocket.engine import Fanout, Reactor, StreamClosedError, WebSocket
 from eyewall.realtime.websocket.errors import WebSocketClosedError
 from eyewall.realtime.websocket.handler import WebSocketHandler
 
@@ -38,7 +38,7 @@ class WebSocketGroup:
         ...         self.room.send(message)
     """
 
-    __slots__ = ("_fanout", "_max_queue_size", "_slow")
+    __slots__ = ("_elsewhere", "_fanout", "_max_queue_size", "_slow")
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class WebSocketGroup:
         self._max_queue_size = max_queue_size
         # Made with the first member: a group may be made before there is a loop.
         self._fanout: Fanout | None = None
+        self._elsewhere: set[WebSocketHandler] = set()
 
     def add(self, member: WebSocketHandler) -> None:
         """Send to it from now on.
@@ -64,11 +65,17 @@ class WebSocketGroup:
         if self._fanout is None:
             reactor = Reactor.of(asyncio.get_running_loop())
             self._fanout = Fanout(reactor, slow=self._slow, max_queue_bytes=self._max_queue_size)
-        self._fanout.add(member.socket)
+        # The engine's, or what stands for it where a gateway has the connection.
+        own: Any = member.socket
+        if isinstance(own, WebSocket):
+            self._fanout.add(own)
+        else:
+            self._elsewhere.add(member)
 
     def discard(self, member: WebSocketHandler) -> None:
         """Send to it no longer; it gets what was sent already."""
-        if member.socket is not None and self._fanout is not None:
+        self._elsewhere.discard(member)
+        if isinstance(member.socket, WebSocket) and self._fanout is not None:
             self._fanout.discard(member.socket)
 
     def send(self, message: str | bytes | dict[str, Any], binary: bool | None = None) -> int:
@@ -84,8 +91,20 @@ class WebSocketGroup:
         if self._fanout is None:
             return 0
         data = json_encode(message) if isinstance(message, dict) else message
-        return self._fanout.send(data, binary=binary)
+        return self._fanout.send(data, binary=binary) + self._send_elsewhere(data, binary)
+
+    def _send_elsewhere(self, data: str | bytes, binary: bool | None) -> int:
+        for member in list(self._elsewhere):
+            try:
+                if member.socket is None:
+                    self._elsewhere.discard(member)
+                else:
+                    member.socket.send(data, binary)
+            except StreamClosedError:
+                self._elsewhere.discard(member)
+        return len(self._elsewhere)
 
     def __len__(self) -> int:
         """Members that are open."""
-        return 0 if self._fanout is None else len(self._fanout)
+        engine = 0 if self._fanout is None else len(self._fanout)
+        return engine + sum(member.socket is not None for member in self._elsewhere)
