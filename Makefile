@@ -45,7 +45,7 @@ demo: demo-chat
 
 demo-%: $(STAMPS)/engine
 	@if [ -f examples/$*/requirements.txt ]; then $(PY) -m pip install --quiet -r examples/$*/requirements.txt; fi
-	@$(VENV)/bin/eyewall run app:app --app-dir examples/$* --port $(PORT)
+	@$(VENV)/bin/eyewall run --app-dir examples/$* --port $(PORT)
 
 test: $(STAMPS)/engine $(STAMPS)/test
 	@$(PY) -m pytest $(TESTS)

@@ -1,182 +1,143 @@
-"""A chat: rooms, messages, a vote for each message, by long polling.
+"""A chat: rooms, votes, who is there and who is typing, pages of history, in the store that a URL names.
 
-Run it with `eyewall run app:app --app-dir examples/chat`, or `make demo`.
+Run it with `eyewall run app:make_app --app-dir examples/chat`, or `make demo`.
 """
 
-import asyncio
 import os
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-from store import Store
+from stores import open_store
 
-from eyewall import Application, HTTPError, RequestHandler
-from eyewall.base.escape import json_decode
+from eyewall.pubsub import Hub
+from eyewall.realtime.live import Live, RefusedError
+from eyewall.web import Application, HTTPError, RequestHandler
 
 HERE = Path(__file__).parent
-WAIT_S = 10.0
 LONGEST_TEXT = 2000
 LONGEST_NAME = 40
+MOST = 50
 
 
-class Rooms:
-    """Who waits for news of which room."""
+def clean(value, name, most):
+    """A text that is there, not blank and not too long.
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Future[None]]] = defaultdict(set)
-
-    async def wait(self, room: str, gone: "asyncio.Future[None]") -> None:
-        """Wait until something happens in the room, the client goes, or the time is up."""
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[room].add(news)
-        try:
-            await asyncio.wait({news, gone}, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._waiting[room].discard(news)
-            if not self._waiting[room]:
-                del self._waiting[room]
-
-    def wake(self, room: str) -> None:
-        """Something has happened in the room."""
-        for news in self._waiting.get(room, ()):
-            if not news.done():
-                news.set_result(None)
+    Raises:
+        RefusedError: It is not.
+    """
+    if not isinstance(value, str) or not value.strip() or len(value) > most:
+        raise RefusedError(f"{name} is missing, blank or too long", name)
+    return value.strip()
 
 
-class Handler(RequestHandler):
-    """What the chat's handlers have in common."""
+class Chat(Application):
+    """The page, the pages of history, and the live connection."""
 
-    max_body_size = 64 * 1024
+    def __init__(self, store_url, hub_url):
+        self.store = open_store(store_url)
+        # Whoever connects says a name; a site of yours would look at its session.
+        self.live = Live(Hub(hub_url), authenticate=lambda name: clean(name, "name", LONGEST_NAME))
+        # For those who are away for a moment; what is older comes from the store.
+        self.live.hub.retain("rooms/*", count=200, age_s=3600)
+        self.live.rule("rooms/*")(self.may)
+        self.live.receive("rooms/*")(self.received)
+        shared = {"chat": self}
+        super().__init__(
+            [
+                (r"/", Page, {"name": "index.html", "kind": "text/html"}),
+                (r"/chat\.js", Page, {"name": "chat.js", "kind": "text/javascript"}),
+                (r"/chat\.css", Page, {"name": "chat.css", "kind": "text/css"}),
+                (r"/messages", Messages, shared),
+                (r"/rooms", Rooms, shared),
+                *self.live.routes(),
+            ]
+        )
 
-    @property
-    def store(self) -> Store:
-        """Where events are kept."""
-        store: Store = self.settings["store"]
-        return store
+    async def startup(self):
+        """Open the store and the hub."""
+        await self.store.open()
+        await self.live.hub.start()
 
-    @property
-    def rooms(self) -> Rooms:
-        """Who waits for them."""
-        rooms: Rooms = self.settings["rooms"]
-        return rooms
+    async def drain(self, deadline_s=30.0):
+        """Close them when the last request has gone."""
+        await super().drain(deadline_s)
+        await self.live.presence.close()
+        await self.live.hub.close()
+        await self.store.close()
 
-    def json_body(self) -> dict[str, Any]:
-        """The request's body, which must be a JSON object."""
-        try:
-            body = json_decode(self.request.body)
-        except ValueError as exc:
-            raise HTTPError(400, str(exc), reason="Not JSON") from exc
-        if not isinstance(body, dict):
-            raise HTTPError(400, "the body is no object", reason="Not an object")
-        return body
+    @staticmethod
+    def may(user, action, topic):
+        """Whoever has a name may see and be seen; messages are published here alone."""
+        return user is not None and action.value != "publish"
 
-    def text(self, body: dict[str, Any], name: str, most: int) -> str:
-        """A text of the body: required, not blank, not too long."""
-        value = body.get(name)
-        if not isinstance(value, str) or not value.strip() or len(value) > most:
-            raise HTTPError(400, "%s is missing, blank or too long", name, reason=f"Bad {name}")
-        return value.strip()
+    async def received(self, session, topic, data):
+        """Somebody says something, or votes: keep it, then tell everybody in the room."""
+        room, author = topic.partition("/")[2], session.identity
+        if not isinstance(data, dict):
+            raise RefusedError("an object is wanted", "data")
+        if "vote" in data:
+            message = await self.store.vote(room, clean(data["vote"], "vote", 100), author)
+            if message is None:
+                raise RefusedError("there is no such message", "vote")
+        else:
+            text = clean(data.get("text"), "text", LONGEST_TEXT)
+            message = await self.store.add(room, author, text)
+        await self.live.hub.publish(topic, message, key=message["id"])
+        return message["id"]
 
-    def write_error(self, status_code: int, **_: Any) -> None:
-        """Errors are JSON, as all answers."""
-        self.finish({"error": self._reason or "error", "status": status_code})
 
+class Messages(RequestHandler):
+    """GET /messages?room=&before=&after=: a page of a room's messages, oldest first."""
 
-class Wait(Handler):
-    """GET /wait?room=&after=: the events after that number, as soon as there are any."""
+    def initialize(self, chat):
+        """Set the chat."""
+        self.chat = chat
 
-    def initialize(self) -> None:
-        """Make what tells that the client has gone."""
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def get(self) -> None:
-        """Answer at once when there is news, else wait for it."""
+    async def get(self):
+        """Answer with messages, and with where the live connection has to begin."""
         room = self.get_query_argument("room")
-        after = self.get_query_argument("after", "0")
-        if not after.isdigit() or len(after) > 18:
-            raise HTTPError(400, "after=%r is no number", after, reason="Bad after")
-        events = self.store.since(room, int(after))
-        if not events:
-            await self.rooms.wait(room, self._gone)
-            events = self.store.since(room, int(after))
+        before = self.get_query_argument("before", None)
+        after = self.get_query_argument("after", None)
+        # Asked before the store: what comes in between is told twice rather than never.
+        since = str(self.chat.live.hub.position)
+        try:
+            messages = await self.chat.store.page(room, MOST, before=before, after=after)
+        except ValueError as exc:
+            raise HTTPError(400, "before=%r, after=%r are no ids", before, after) from exc
         self.set_header("Cache-Control", "no-store")
-        self.write({"events": events})
-
-    def on_connection_close(self) -> None:
-        """Wait no longer: nobody is there."""
-        if not self._gone.done():
-            self._gone.set_result(None)
+        self.write({"messages": messages, "since": since})
 
 
-class Messages(Handler):
-    """POST /messages: say something in a room."""
+class Rooms(RequestHandler):
+    """GET /rooms: the rooms that have messages."""
 
-    def post(self) -> None:
-        """Keep the message, and wake who waits for it."""
-        body = self.json_body()
-        room = self.text(body, "room", LONGEST_NAME)
-        author = self.text(body, "author", LONGEST_NAME)
-        number = self.store.add_message(room, author, self.text(body, "text", LONGEST_TEXT))
-        self.rooms.wake(room)
-        self.set_status(201)
-        self.write({"id": number})
+    def initialize(self, chat):
+        """Set the chat."""
+        self.chat = chat
 
-
-class Votes(Handler):
-    """POST /votes: vote for a message, or take the vote back."""
-
-    def post(self) -> None:
-        """Keep the vote, and wake who waits in the message's room."""
-        body = self.json_body()
-        message = body.get("message")
-        if not isinstance(message, int) or isinstance(message, bool) or not 0 < message < 2**62:
-            raise HTTPError(400, "message is no number", reason="Bad message")
-        room = self.store.toggle_vote(message, self.text(body, "voter", LONGEST_NAME))
-        if room is None:
-            raise HTTPError(404, "there is no message %d", message)
-        self.rooms.wake(room)
-        self.write({"message": message})
-
-
-class RoomList(Handler):
-    """GET /rooms: the rooms that there are."""
-
-    def get(self) -> None:
+    async def get(self):
         """List them."""
-        self.write({"rooms": self.store.rooms()})
+        self.write({"rooms": await self.chat.store.rooms()})
 
 
-class Asset(Handler):
+class Page(RequestHandler):
     """The page and its two files, read once."""
 
-    def initialize(self, name: str, kind: str) -> None:
+    def initialize(self, name, kind):
         """Take the file's name and content type from the route."""
         self._body = (HERE / name).read_bytes()
         self._kind = kind
 
-    def get(self) -> None:
+    def get(self):
         """Send it."""
         self.set_header("Content-Type", f"{self._kind}; charset=utf-8")
         self.write(self._body)
 
 
-def make_app(database: str | None = None) -> Application:
-    """The application, with its events in `database` (CHAT_DB, or chat.sqlite3 here)."""
-    path = database or os.environ.get("CHAT_DB") or str(HERE / "chat.sqlite3")
-    return Application(
-        [
-            (r"/", Asset, {"name": "index.html", "kind": "text/html"}),
-            (r"/chat\.js", Asset, {"name": "chat.js", "kind": "text/javascript"}),
-            (r"/chat\.css", Asset, {"name": "chat.css", "kind": "text/css"}),
-            (r"/wait", Wait),
-            (r"/messages", Messages),
-            (r"/votes", Votes),
-            (r"/rooms", RoomList),
-        ],
-        store=Store(path),
-        rooms=Rooms(),
+def make_app(store=None, hub=None):
+    """The chat; CHAT_STORE and CHAT_HUB name its store and its hub's backplane."""
+    data = Path(os.environ.get("CHAT_DATA", HERE / "data"))
+    data.mkdir(parents=True, exist_ok=True)
+    return Chat(
+        store or os.environ.get("CHAT_STORE") or f"sqlite://{data / 'chat.sqlite3'}",
+        hub or os.environ.get("CHAT_HUB") or f"sqlite://{data / 'hub.sqlite3'}",
     )
-
-
-app = make_app()

@@ -1,146 +1,154 @@
-// The page of the chat: it polls for events after the last one it has seen, so nothing is lost
-// or shown twice, whatever happens to the connection or the server in between.
+// The page: rooms at the left, messages of one room, who is there and who is typing.
 
-const $ = (id) => document.getElementById(id);
-const params = new URLSearchParams(location.search);
-const rooms = new Set(["lobby"]);
-let room = params.get("room") || "lobby";
-let after = 0;
-let polling = null;
+import {connect} from "/live/eyewall.js";
 
-$("author").value = params.get("name") || localStorage.getItem("name") || "";
-$("author").addEventListener("change", () => localStorage.setItem("name", $("author").value));
+const $ = id => document.getElementById(id);
+const asked = new URLSearchParams(location.search);
+const list = $("messages"), author = $("author"), text = $("text");
+const TYPING_MS = 3000;
 
-function setState(text, live) {
-  $("state").textContent = text;
-  $("state").toggleAttribute("data-live", live);
+author.value = asked.get("name") ?? localStorage.getItem("chat:name") ?? "";
+let live = null, room = null, current = asked.get("room") ?? "lobby", typing = 0;
+
+const element = (name, more = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), more);
+  made.append(...children);
+  return made;
+};
+
+async function fetchJson(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(answer.statusText);
+  return answer.json();
 }
 
-function showRooms() {
-  $("room-title").textContent = `# ${room}`;
-  $("rooms").replaceChildren(...[...rooms].sort().map((name) => {
-    const button = document.createElement("button");
-    button.textContent = `# ${name}`;
-    if (name === room) button.setAttribute("aria-current", "true");
-    button.addEventListener("click", () => enter(name));
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  }));
+// -- messages
+
+function show(message) {
+  const old = list.querySelector(`[data-id="${CSS.escape(message.id)}"]`);
+  const vote = element("button", {
+    textContent: `▲ ${message.votes.length}`, title: message.votes.join(", "),
+    onclick: () => live.send(room.name, {vote: message.id}).catch(tell),
+  });
+  vote.dataset.votes = message.votes.length;
+  const when = new Date(message.time * 1000).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
+  const item = element("li", {className: message.author === author.value ? "mine" : ""},
+    element("b", {}, message.author, element("time", {textContent: when})),
+    element("p", {textContent: message.text}), vote);
+  item.dataset.id = message.id;
+  if (old) return old.replaceWith(item);
+  return item;
 }
 
-function showMessage(event) {
-  const item = document.createElement("li");
-  item.id = `m${event.id}`;
-  item.classList.toggle("mine", event.author === $("author").value);
-  const author = document.createElement("b");
-  author.textContent = event.author;
-  const time = document.createElement("time");
-  const at = new Date(event.at * 1000);
-  time.dateTime = at.toISOString();
-  time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  author.append(time);
-  const text = document.createElement("p");
-  text.textContent = event.text;
-  const vote = document.createElement("button");
-  vote.dataset.votes = "0";
-  vote.textContent = "▲ 0";
-  vote.setAttribute("aria-label", `Vote for the message of ${event.author}`);
-  vote.addEventListener("click", () => post("/votes", { message: event.id, voter: me() }));
-  item.append(author, text, vote);
-  const list = $("messages");
+function add(message) {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  const item = show(message);
+  if (!item) return;
   list.append(item);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-function show(event) {
-  if (event.kind === "message") {
-    showMessage(event);
-  } else {
-    const button = document.querySelector(`#m${event.message} button`);
-    if (button) {
-      button.dataset.votes = event.votes;
-      button.textContent = `▲ ${event.votes}`;
-    }
-  }
+async function older() {
+  const first = list.querySelector("li")?.dataset.id;
+  const {messages} = await fetchJson(`/messages?room=${encodeURIComponent(current)}${first ? `&before=${encodeURIComponent(first)}` : ""}`);
+  const height = list.scrollHeight;
+  list.prepend(...messages.map(show).filter(Boolean));
+  list.scrollTop += list.scrollHeight - height;
+  $("older").hidden = messages.length < 50;
 }
 
-function me() {
-  return $("author").value.trim() || "somebody";
+// -- rooms
+
+async function listRooms() {
+  const {rooms} = await fetchJson("/rooms");
+  const names = [...new Set([...rooms, current])].sort();
+  $("rooms").replaceChildren(...names.map(name => {
+    const button = element("button", {textContent: name, onclick: () => enter(name)});
+    if (name === current) button.setAttribute("aria-current", "true");
+    return element("li", {}, button);
+  }));
 }
 
-async function post(path, body) {
-  const answer = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!answer.ok) throw new Error((await answer.json()).error);
-}
-
-const pause = (ms, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); });
-});
-
-async function poll(name, signal) {
-  let failures = 0;
-  while (!signal.aborted) {
-    try {
-      const query = new URLSearchParams({ room: name, after });
-      const answer = await fetch(`/wait?${query}`, { signal });
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      const { events } = await answer.json();
-      if (signal.aborted) return;
-      for (const event of events) {
-        if (event.id <= after) continue;
-        after = event.id;
-        show(event);
-      }
-      failures = 0;
-      setState("Connected", true);
-    } catch (error) {
-      if (signal.aborted) return;
-      failures += 1;
-      setState("Reconnecting…", false);
-      const wait = Math.min(5000, 100 * 2 ** failures);
-      await pause(wait / 2 + Math.random() * wait / 2, signal);
-    }
-  }
-}
-
-function enter(name) {
-  polling?.abort();
-  polling = new AbortController();
-  room = name;
-  rooms.add(name);
-  after = 0;
-  $("messages").replaceChildren();
-  showRooms();
-  poll(name, polling.signal);
-}
-
-$("say").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const text = $("text").value;
+async function enter(name) {
+  current = name;
+  room?.leave();
+  room = null;
+  list.replaceChildren();
+  $("room-title").textContent = name;
+  history.replaceState(null, "", `?room=${encodeURIComponent(name)}&name=${encodeURIComponent(author.value)}`);
+  if (!author.value.trim()) return author.focus();
+  if (live === null) begin();
+  let page;
   try {
-    await post("/messages", { room, author: me(), text });
-    $("text").value = "";
+    page = await fetchJson(`/messages?room=${encodeURIComponent(name)}`);
   } catch (error) {
-    setState(`Not sent: ${error.message}`, false);
+    // The server is away: the state says so already.
+    return setTimeout(() => current === name && !room && enter(name), 1000);
   }
-});
+  if (current !== name || room) return;
+  page.messages.forEach(add);
+  list.scrollTop = list.scrollHeight;
+  $("older").hidden = page.messages.length < 50;
+  room = live.subscribe(`rooms/${name}`, {since: page.since, presence: true, meta: {typing: false}}, add);
+  room.on("presence", who => showPeople(who));
+  // So much was missed that the hub does not have it any more: the store does.
+  room.on("gap", () => enter(name));
+  room.on("end", tell);
+  listRooms().catch(tell);
+}
 
-$("new-room").addEventListener("submit", (event) => {
+function showPeople(who) {
+  const names = Object.keys(who).sort();
+  $("people").replaceChildren(...names.map(name => element("li", {textContent: name})));
+  const writing = names.filter(name => name !== author.value && who[name].some(meta => meta.typing));
+  $("typing").textContent = writing.length ? `${writing.join(", ")} ${writing.length > 1 ? "are" : "is"} typing…` : "";
+}
+
+// -- the connection
+
+function begin() {
+  live = connect("/live", {token: () => author.value.trim(), transport: asked.get("way") ?? undefined});
+  live.on("state", state => {
+    $("state").textContent = state === "open" ? "Connected" : "Connecting…";
+    $("state").toggleAttribute("data-live", state === "open");
+  });
+}
+
+function tell(error) {
+  $("error").textContent = error.message;
+}
+
+function setTyping(now) {
+  clearTimeout(typing);
+  if (now) typing = setTimeout(() => setTyping(false), TYPING_MS);
+  if (room && room.options.meta.typing !== now) Promise.resolve(room.meta({typing: now})).catch(() => {});
+}
+
+$("say").onsubmit = async event => {
   event.preventDefault();
-  const name = $("room-name").value.trim();
-  $("room-name").value = "";
-  if (name) enter(name);
-});
+  if (!room) return;
+  const said = text.value;
+  try {
+    await live.send(room.name, {text: said});
+    if (text.value === said) text.value = "";
+    $("error").textContent = "";
+  } catch (error) {
+    tell(error);
+  }
+  setTyping(false);
+};
+text.oninput = () => setTyping(text.value !== "");
+author.onchange = () => {
+  localStorage.setItem("chat:name", author.value);
+  live?.close();
+  live = null;
+  enter(current);
+};
+$("older").onclick = () => older().catch(tell);
+$("new-room").onsubmit = event => {
+  event.preventDefault();
+  enter($("room-name").value.trim());
+  event.target.reset();
+};
 
-fetch("/rooms").then((answer) => answer.json()).then((known) => {
-  known.rooms.forEach((name) => rooms.add(name));
-  showRooms();
-}).catch(() => {});
-enter(room);
+enter(current);

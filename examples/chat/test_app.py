@@ -1,117 +1,131 @@
-"""The chat over HTTP: nothing is lost between polls, nor over a restart."""
+"""The chat over HTTP and WebSocket: what is said is kept, in order, over restarts and in every room."""
 
 import json
-import threading
+import signal
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
 from tests.support import CHAT, eyewall
+from websockets.sync.client import connect
 
-COMMAND = ("run", "app:app", "--app-dir", str(CHAT), "--no-access-log", "--port")
-
-
-@pytest.fixture
-def database(tmp_path):
-    return {"CHAT_DB": str(tmp_path / "chat.sqlite3")}
+COMMAND = ("run", "app:make_app", "--app-dir", str(CHAT), "--no-access-log", "--port")
 
 
 @pytest.fixture
-def url(database):
-    with eyewall(*COMMAND, "0", env=database) as server:
+def environment(tmp_path):
+    return {"CHAT_DATA": str(tmp_path)}
+
+
+@pytest.fixture
+def url(environment):
+    with eyewall(*COMMAND, "0", env=environment) as server:
         yield server.url()
 
 
-def post(url, path, body):
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url + path, data), timeout=30) as answer:
+def fetch(url, path, **query):
+    with urllib.request.urlopen(
+        f"{url}{path}?{urllib.parse.urlencode(query)}", timeout=30
+    ) as answer:
         return json.load(answer)
 
 
-def wait(url, room, after):
-    query = urllib.parse.urlencode({"room": room, "after": after})
-    with urllib.request.urlopen(f"{url}/wait?{query}", timeout=30) as answer:
-        return json.load(answer)["events"]
+class Guest:
+    """Somebody with a name, over WebSocket."""
+
+    def __init__(self, url, name):
+        query = urllib.parse.urlencode({"token": name, "as": name})
+        self._connecting = connect(f"{url.replace('http', 'ws')}/live?{query}")
+        self.number = 0
+
+    def __enter__(self):
+        self.socket = self._connecting.__enter__()
+        return self
+
+    def __exit__(self, *exc):
+        self._connecting.__exit__(*exc)
+
+    def ask(self, do, **more):
+        self.number += 1
+        self.socket.send(json.dumps({"do": do, "n": self.number, **more}))
+        while True:
+            frame = self.next()
+            if self.number in {frame.get("ok"), frame.get("error")}:
+                return frame
+
+    def next(self):
+        return json.loads(self.socket.recv(20))
+
+    def enter(self, room, **more):
+        return self.ask("subscribe", topic=f"rooms/{room}", **more)
+
+    def say(self, room, text):
+        return self.ask("send", topic=f"rooms/{room}", data={"text": text})["data"]
 
 
-def say(url, room, text, author="Ada"):
-    return post(url, "/messages", {"room": room, "author": author, "text": text})["id"]
+def test_what_is_said_reaches_the_room_and_no_other(url):
+    with Guest(url, "Ada") as ada, Guest(url, "Ben") as ben:
+        ben.enter("r")
+        ada.say("other", "not for this room")
+        number = ada.say("r", " Grüße ☂ ")
+        told = ben.next()["data"]
+        assert {name: told[name] for name in ("id", "room", "author", "text", "votes")} == {
+            "id": number, "room": "r", "author": "Ada", "text": "Grüße ☂", "votes": [],
+        }  # fmt: skip
+        ben.ask("send", topic="rooms/r", data={"vote": number})
+    assert fetch(url, "/messages", room="r")["messages"][0]["votes"] == ["Ben"]
+    assert fetch(url, "/rooms") == {"rooms": ["other", "r"]}
 
 
-def test_a_waiting_client_is_answered_by_a_message(url):
-    heard = []
-    listener = threading.Thread(target=lambda: heard.extend(wait(url, "r", 0)))
-    listener.start()
-    say(url, "other", "not for this room")
-    say(url, "r", "Grüße ☂")
-    listener.join()
-    assert [event["text"] for event in heard] == ["Grüße ☂"]
+def test_pages_of_history_go_back_and_forth_without_a_gap(url):
+    with Guest(url, "Ada") as ada:
+        numbers = [ada.say("r", str(number)) for number in range(45)]
+    newest = fetch(url, "/messages", room="r", before=numbers[40])["messages"]
+    assert [message["text"] for message in newest] == [str(n) for n in range(40)]
+    after = fetch(url, "/messages", room="r", after=numbers[-3])["messages"]
+    assert [message["id"] for message in after] == numbers[-2:]
+    assert fetch(url, "/messages", room="r", before=numbers[0])["messages"] == []
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        fetch(url, "/messages", room="r", before="x")
 
 
-def test_nothing_is_lost_between_polls_with_several_writers(url):
-    total, seen = 60, []
-
-    def write(author):
-        for number in range(total // 3):
-            say(url, "r", f"{author} {number}", author)
-
-    writers = [threading.Thread(target=write, args=(name,)) for name in "abc"]
-    for writer in writers:
-        writer.start()
-    while len(seen) < total:
-        seen.extend(wait(url, "r", seen[-1]["id"] if seen else 0))
-    for writer in writers:
-        writer.join()
-    assert len({event["text"] for event in seen}) == total
-    assert [event["id"] for event in seen] == sorted(event["id"] for event in seen)
+def test_presence_tells_who_is_there_and_who_is_typing(url):
+    with Guest(url, "Ada") as ada:
+        assert ada.enter("r", presence=True, meta={"typing": False})["who"] == {
+            "Ada": [{"typing": False}]
+        }
+        with Guest(url, "Ben") as ben:
+            ben.enter("r", presence=True, meta={"typing": False})
+            assert ada.next()["joined"] == {"Ben": [{"typing": False}]}
+            ben.ask("meta", topic="rooms/r", meta={"typing": True})
+            assert ada.next()["joined"] == {"Ben": [{"typing": True}]}
+        assert ada.next()["left"] == ["Ben"]
 
 
-def test_votes_are_events_and_can_be_taken_back(url):
-    message = say(url, "r", "vote for me")
-    for voter, votes in [("a", 1), ("b", 2), ("a", 1)]:
-        last = wait(url, "r", 0)[-1]["id"]
-        post(url, "/votes", {"message": message, "voter": voter})
-        [event] = wait(url, "r", last)
-        assert (event["kind"], event["message"], event["votes"]) == ("vote", message, votes)
+@pytest.mark.parametrize("data", [
+    {}, {"text": " "}, {"text": "x" * 2001}, {"text": 7}, [], None, {"vote": "999"}, {"vote": None},
+])  # fmt: skip
+def test_what_makes_no_sense_is_refused(url, data):
+    with Guest(url, "Ada") as ada:
+        assert "error" in ada.ask("send", topic="rooms/r", data=data)
+        assert ada.ask("publish", topic="rooms/r", data={"text": "forged"})["code"] == "forbidden"
+    assert fetch(url, "/messages", room="r")["messages"] == []
 
 
-def test_a_restart_loses_nothing_and_numbers_go_on(database):
-    with eyewall(*COMMAND, "0", env=database) as server:
+def test_a_kill_loses_nothing_and_who_comes_back_gets_what_was_missed(environment):
+    with eyewall(*COMMAND, "0", env=environment) as server:
         url = server.url()
-        first = say(url, "r", "before")
-        server.popen.kill()
-    with eyewall(*COMMAND, "0", env=database) as server:
+        with Guest(url, "Ada") as ada:
+            since = ada.enter("r")["id"]
+            numbers = [ada.say("r", str(number)) for number in range(3)]
+        server.popen.send_signal(signal.SIGKILL)
+        server.popen.wait(20)
+    with eyewall(*COMMAND, "0", env=environment) as server:
         url = server.url()
-        second = say(url, "r", "after")
-        assert second > first
-        assert [event["text"] for event in wait(url, "r", 0)] == ["before", "after"]
-        with urllib.request.urlopen(f"{url}/rooms", timeout=30) as answer:
-            assert json.load(answer) == {"rooms": ["r"]}
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
-        ("/messages", b"not json", 400),
-        ("/messages", b"[]", 400),
-        ("/messages", {"room": "r", "author": "a"}, 400),
-        ("/messages", {"room": "r", "author": "a", "text": "  "}, 400),
-        ("/messages", {"room": "r", "author": "a", "text": "x" * 2001}, 400),
-        ("/messages", {"room": "r" * 41, "author": "a", "text": "x"}, 400),
-        ("/messages", b"x" * 70_000, 413),
-        ("/votes", {"message": "1", "voter": "a"}, 400),
-        ("/votes", {"message": 99, "voter": "a"}, 404),
-        ("/votes", {"message": 2**80, "voter": "a"}, 400),
-        ("/wait?room=r&after=x", None, 400),
-        ("/wait?after=1", None, 400),
-    ],
-)
-def test_bad_input_is_refused_with_a_reason(url, path, body, status):
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        if body is None:
-            urllib.request.urlopen(url + path, timeout=30)
-        else:
-            post(url, path, body)
-    assert caught.value.code == status
-    assert json.load(caught.value)["status"] == status
+        with Guest(url, "Ben") as ben:
+            ben.enter("r", since=since)
+            assert [ben.next()["data"]["id"] for _ in range(3)] == numbers
+            numbers.append(ben.say("r", "after"))
+        messages = fetch(url, "/messages", room="r")["messages"]
+        assert [message["id"] for message in messages] == numbers

@@ -25,6 +25,7 @@ class Subscribe(msgspec.Struct, tag="subscribe", tag_field="do", frozen=True):
         history: Without `since`: so many of the newest messages are in the answer.
         presence: Be told who is there.
         meta: Be seen there, with this; needs `presence`.
+        now: A poll is answered at once, with who is there.
     """
 
     topic: str
@@ -33,6 +34,7 @@ class Subscribe(msgspec.Struct, tag="subscribe", tag_field="do", frozen=True):
     history: int = 0
     presence: bool = False
     meta: Any = None
+    now: bool = False
 
 
 class Unsubscribe(msgspec.Struct, tag="unsubscribe", tag_field="do", frozen=True):

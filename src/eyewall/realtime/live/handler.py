@@ -195,8 +195,8 @@ class LiveHandler(WebSocketHandler):
                 if answer is not None:
                     send(answer)
             settled = True
-            # Who has no id yet gets one at once.
-            if not any(frame.since is None for frame in wanted):
+            # Who has no id yet, or does not know who is there, is told at once.
+            if not any(frame.since is None or frame.now for frame in wanted):
                 await asyncio.wait({news}, timeout=wait_s)
                 # What comes in the same moment comes along.
                 await asyncio.sleep(0)

@@ -53,12 +53,13 @@ class Topic extends Emitter {
     return {
       do: "subscribe", n, topic: this.name,
       ...this.last === null ? {history: history ?? 0} : {since: this.last},
-      ...presence || meta !== undefined ? {presence: true, meta} : {},
+      ...presence || meta !== undefined ? {presence: true, meta, now: !this.told} : {},
     };
   }
 
   began(answer) {
     const first = this.last === null;
+    this.told = true;
     this.last ??= answer.id;
     if (answer.who) this.#present(answer.who);
     if (first) answer.history?.forEach(message => this.received(message, true));
@@ -111,7 +112,7 @@ class Live extends Emitter {
   state = "closed";
   way = null;
   #url; #options; #topics = new Map(); #waiting = new Map();
-  #number = 0; #tries = 0; #failed = 0; #link = null; #timer = 0; #ended = false; #as;
+  #number = 0; #tries = 0; #failed = 0; #link = null; #timer = 0; #ended = false; #as; #token;
 
   constructor(url, options) {
     super();
@@ -195,14 +196,15 @@ class Live extends Emitter {
   async #connect() {
     this.#link?.close();
     this.#become("connecting");
-    let token = null;
     try {
-      token = await this.#options.token?.();
+      this.#token = await this.#options.token?.();
     } catch {
       return this.#later();
     }
     if (this.#ended) return;
-    const link = this.#link = new LINKS[this.way](this.#address(token), this, [...this.#topics.values()]);
+    const known = new Set(this.#topics.values());
+    for (const topic of known) topic.told = false;
+    const link = this.#link = new LINKS[this.way](this.#address(), this, known);
     let opened = false;
     const slow = setTimeout(() => link.over(), OPEN_MS);
     link.onopen = () => {
@@ -211,6 +213,9 @@ class Live extends Emitter {
       this.#tries = this.#failed = 0;
       remember(this.#url, this.way);
       this.#become("open");
+      // What has changed since the link was made.
+      for (const topic of this.#topics.values()) if (!known.has(topic)) link.add(topic);
+      for (const topic of known) if (this.#topics.get(topic.name) !== topic) link.remove(topic);
       for (const entry of this.#waiting.values()) if (entry.frame && !entry.sent) this.#dispatch(entry);
     };
     link.onframe = frame => this.#take(frame);
@@ -221,17 +226,17 @@ class Live extends Emitter {
       this.#fail();
       if (opened || ++this.#failed < 2 || this.#options.transport) return this.#later();
       // A way that does not open though the server answers is blocked: take the next one.
-      post(this.#address(token), {do: "ping", n: 0}).then(() => {
+      post(this.#address(), {do: "ping", n: 0}).then(() => {
         this.way = WAYS[(WAYS.indexOf(this.way) + 1) % WAYS.length];
         this.#failed = this.#tries = 0;
       }).catch(() => {}).finally(() => this.#link || this.#later());
     };
   }
 
-  #address(token) {
+  #address() {
     const url = new URL(this.#url);
     url.searchParams.set("as", this.#as);
-    if (token) url.searchParams.set("token", token);
+    if (this.#token) url.searchParams.set("token", this.#token);
     return url;
   }
 
