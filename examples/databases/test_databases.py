@@ -92,3 +92,29 @@ def test_redis_counts_votes_and_wakes_who_waits(ask, tmp_path):
 
     with servers.redis(tmp_path) as url:
         ask("redis_votes", "REDIS_URL", url, work)
+
+
+def test_couchdb_pages_both_ways_and_streams_changes(ask, tmp_path):
+    async def work(client, _app):
+        for number in range(8):
+            fields = {"title": f"No. {number}", "date": f"2026-11-{number + 10}"}
+            assert (await client.put(f"/articles/a{number}", data=fields)).status == 200
+        page = (await client.get("/articles")).json()
+        seen = [page]
+        while page["older"]:
+            page = (await client.get("/articles", params={"at": page["older"]})).json()
+            seen.append(page)
+        titles = [title for page in seen for title in page["titles"]]
+        assert titles == [f"No. {number}" for number in range(7, -1, -1)]
+        back = (await client.get("/articles", params={"at": page["newer"]})).json()
+        assert back["titles"] == seen[-2]["titles"]
+        assert (await client.get("/articles", params={"at": "[1]"})).status == 400
+        assert (await client.get("/articles/none")).status == 404
+        old = await client.put("/articles/a1", data={"title": "x", "date": "y"})
+        assert old.status == 409
+        async with client.stream("GET", "/changes?since=0") as changes:
+            line, _, _ = (await changes.piece()).partition(b"\n")
+            assert json.loads(line)["seq"] == 1
+
+    with servers.couchdb(tmp_path) as url:
+        ask("couchdb", "COUCHDB_URL", f"{url}/articles", work)
