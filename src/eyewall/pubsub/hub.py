@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, final
 
 import msgspec
@@ -12,6 +12,7 @@ from eyewall.pubsub.backends.base import Backplane, Outgoing
 from eyewall.pubsub.backends.choose import choose
 from eyewall.pubsub.delivery import Overflow, Reader, ReaderQueue
 from eyewall.pubsub.errors import BackplaneError, HubClosedError, InvalidMessageError
+from eyewall.pubsub.figures import hubs, received
 from eyewall.pubsub.history import Retention
 from eyewall.pubsub.message import Message, Position, Record
 from eyewall.pubsub.subscription import Missed, Subscription
@@ -77,6 +78,7 @@ class Hub:
         self._is_open = False
         self._is_closed = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        hubs.add(self)
 
     # Settings
 
@@ -332,6 +334,11 @@ class Hub:
 
     # What the backplane calls
 
+    def subscribed(self) -> Iterator[tuple[str, int]]:
+        """The patterns, and how many subscribe to each."""
+        for pattern, group in self._groups:
+            yield pattern, len(group.plain) + len(group.mixed)
+
     def added(self, records: Sequence[Record]) -> None:
         """Hand messages to their subscribers: one pass, no task for each."""
         epoch = self._position.epoch
@@ -353,6 +360,7 @@ class Hub:
                     if not batch or batch[-1] is not message:
                         batch.append(message)
         self._position = Position(epoch, records[-1].seq)
+        received.value += len(records)
         for group, batch in batches.items():
             for subscription in tuple(group.plain):
                 subscription.take(batch)

@@ -54,6 +54,7 @@ class Feed:
             ),
             "workers": await self._workers(status),
             "routes": _routes(families.get("eyewall_request_duration_seconds")),
+            "topics": _topics(families.get("eyewall_hub_subscriptions")),
             "jobs": _jobs(families.get("eyewall_job_runs_total")),
             "log": await self._log(),
         }
@@ -131,6 +132,14 @@ def _routes(family: Family | None) -> list[dict[str, Any]]:
         )
     rows.sort(key=lambda row: -int(row["answers"]))
     return rows[:_MOST_ROUTES]
+
+
+def _topics(family: Family | None) -> list[dict[str, Any]]:
+    rows = [
+        {"topic": topic, "subscriptions": int(count)}
+        for (topic,), count in (family.series if family else {}).items()
+    ]
+    return sorted(rows, key=lambda row: -int(str(row["subscriptions"])))
 
 
 def _jobs(family: Family | None) -> list[dict[str, Any]]:

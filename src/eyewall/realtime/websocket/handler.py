@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from eyewall.base.escape import json_encode
 from eyewall.base.lazy import lazy
+from eyewall.base.stats import registry
 from eyewall.loop.eager import start_task
 from eyewall.realtime.websocket.config import (
     DEFAULT_CLOSE_TIMEOUT,
@@ -22,6 +23,7 @@ from eyewall.realtime.websocket.inbox import Inbox
 from eyewall.web import HTTPError, RequestHandler
 
 _running: Final[set["asyncio.Task[Any]"]] = set()
+_open: Final = registry.gauge("eyewall_websockets", "open WebSockets").labels()
 _CLOSED: Final = "the WebSocket is closed"
 
 
@@ -298,6 +300,7 @@ class WebSocketHandler(RequestHandler):
         except ProtocolError as exc:
             self._refuse(exc)
             return
+        _open.value += 1
         self.selected_subprotocol = chosen
         self._status_code = 101
         self._headers_written = self._finished = True
@@ -395,6 +398,7 @@ class WebSocketHandler(RequestHandler):
                 self._socket.close(1011, "an error in the server", discard=True)
 
     def _end(self, code: int | None, reason: str) -> None:
+        _open.value -= 1
         self.close_code = code
         self.close_reason = reason
         self._socket = None

@@ -86,8 +86,10 @@ events.onmessage = ({ data }) => {
   table("workers", now.workers);
   table("routes", now.routes);
   $("no-routes").hidden = now.routes.length > 0;
-  table("jobs", now.jobs);
-  $("jobs-section").hidden = now.jobs.length === 0;
+  for (const name of ["topics", "jobs"]) {
+    table(name, now[name]);
+    $(`${name}-section`).hidden = now[name].length === 0;
+  }
   log(now.log);
   setState(now.suspended ? `Suspended, ${now.held} requests wait` : "Live", now.suspended ? "held" : "live");
   $("suspend").hidden = now.suspended;
