@@ -25,8 +25,14 @@ async def slow(request):
 
 async def wait(request):
     print("running", flush=True)
-    await asyncio.sleep(3)
+    await asyncio.wait_for(gone_on.wait(), 30)
     return "waited"
+
+gone_on = asyncio.Event()
+
+def go_on(request):
+    gone_on.set()
+    return "goes on"
 
 def hang(request):
     end = time.monotonic() + 30
@@ -37,6 +43,7 @@ app = Application([
     (r"/", lambda request: f"VERSION {os.getpid()}"),
     (r"/slow", slow),
     (r"/wait", wait),
+    (r"/go-on", go_on),
     (r"/hang", hang),
 ])
 """
@@ -225,6 +232,7 @@ def test_a_request_that_goes_on_ends_a_suspension_that_waits_for_it(folder, run)
             done = ctl(folder, "suspend", "--wait", "50ms", check=False)
             assert done.returncode == 1
             assert "1 requests still ran after 0.05 s; traffic goes on" in done.stderr
+            get(f"{url}/go-on")
             assert running.result() == "waited"
         assert ctl(folder, "status")["suspended"] is False
 
@@ -304,7 +312,7 @@ def test_control_messages_that_cannot_be_read_get_an_error_and_a_line(folder, ru
 
 
 def test_every_task_of_every_worker_can_be_looked_at(folder, run):
-    with run(stdout=subprocess.PIPE) as server:
+    with run(workers=1, stdout=subprocess.PIPE) as server:
         url = server.url()
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(get, f"{url}/wait")
@@ -313,6 +321,7 @@ def test_every_task_of_every_worker_can_be_looked_at(folder, run):
             found = [task for tasks in stacks.values() for task in tasks]
             lines = [line for task in found for line in task["stack"]]
             assert any("app.py" in line and line.endswith(" wait") for line in lines), lines
+            get(f"{url}/go-on")
             assert running.result() == "waited"
         assert all(each["memory_mib"] > 5 for each in ctl(folder, "memory").values())
         assert set(ctl(folder, "log-level", "debug").values().__iter__().__next__()) == {"level"}
