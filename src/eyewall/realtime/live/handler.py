@@ -6,7 +6,7 @@ topics it wants and the last id that it has. So it does not matter which worker 
 
 import asyncio
 import secrets
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -20,7 +20,6 @@ from eyewall.realtime.live.frames import (
     decode_frame,
     decode_subscriptions,
 )
-from eyewall.realtime.live.live import Live
 from eyewall.realtime.live.session import Session
 from eyewall.realtime.live.stream import HEARTBEAT, FrameStream
 from eyewall.realtime.websocket.errors import WebSocketClosedError
@@ -28,6 +27,9 @@ from eyewall.realtime.websocket.handler import WebSocketHandler
 from eyewall.web import HTTPError
 from eyewall.web.engine import StreamClosedError
 from eyewall.web.rate_limit import MemoryRateLimits, Rate, by_address
+
+if TYPE_CHECKING:
+    from eyewall.realtime.live.live import Live
 
 _HEARTBEAT_S: Final = 20.0
 _POLL_S: Final = 25.0
@@ -45,7 +47,7 @@ class LiveHandler(WebSocketHandler):
     _session: Session | None = None
     _client_name: str = ""
 
-    def initialize(self, live: Live) -> None:  # type: ignore[override]  # the route's arguments
+    def initialize(self, live: "Live") -> None:  # type: ignore[override]  # the route's arguments
         """Set the rules."""
         self._live = live
 

@@ -11,6 +11,7 @@ from eyewall.pubsub.client import ClientLimits
 from eyewall.pubsub.presence import Presence
 from eyewall.pubsub.topics import TopicTree, check_pattern
 from eyewall.realtime.live.errors import RefusedError
+from eyewall.realtime.live.handler import LiveHandler
 from eyewall.realtime.live.session import Session
 from eyewall.web import RequestHandler
 from eyewall.web.routing.rules import URLSpec
@@ -98,9 +99,6 @@ class Live:
         Args:
             prefix: Their path.
         """
-        # The handler knows this class.
-        from eyewall.realtime.live.handler import LiveHandler  # noqa: PLC0415
-
         files = {"path": _ASSETS}
         return [
             URLSpec(prefix, LiveHandler, {"live": self}),

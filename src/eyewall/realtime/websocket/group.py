@@ -48,7 +48,7 @@ class WebSocketGroup:
     ) -> None:
         if slow not in {"disconnect", "drop", "latest"}:
             raise ValueError(f'slow={slow!r}: there are "disconnect", "drop" and "latest"')
-        self._slow = slow
+        self._slow: Literal["disconnect", "drop", "latest"] = slow
         self._max_queue_size = max_queue_size
         # Made with the first member: a group may be made before there is a loop.
         self._fanout: Fanout | None = None
