@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
+from eyewall.aio import engine, sleep
+from eyewall.loop import IOLoop
 from eyewall.web import (
     Application,
+    HTTPError,
     RequestHandler,
     addslash,
     asynchronous,
@@ -111,3 +114,27 @@ def test_a_body_is_streamed_to_the_handler(run):
 def test_the_way_back_from_the_login_is_on_this_site(run):
     app = Application([(".*", Private)], login_url="/login", access_log=False)
     assert ask(run, app, "//evil.example/x")[1]["location"] == "/login?next=%2F"
+
+
+@pytest.mark.parametrize("way", ["callback", "timer", "engine"])
+def test_errors_of_what_an_asynchronous_verb_begins_are_answered(run, way):
+    class Handler(RequestHandler):
+        @asynchronous
+        def get(self):
+            loop = IOLoop.current()
+            if way == "callback":
+                loop.add_callback(self.fail)
+            elif way == "timer":
+                loop.call_later(0, self.fail)
+            else:
+                self.fail_later()
+
+        @engine
+        def fail_later(self):
+            yield sleep(0)
+            self.fail()
+
+        def fail(self):
+            raise HTTPError(418, "short and stout")
+
+    assert ask(run, Application([(r"/", Handler)]))[0] == 418

@@ -27,7 +27,6 @@ from eyewall.aio.legacy_callbacks import (
     Wait,
     WaitAll,
     engine,
-    on_engine_error,
 )
 from eyewall.aio.locks import BoundedSemaphore, Lock, Semaphore
 from eyewall.aio.multi import WaitIterator, maybe_future, multi, multi_future, sleep, with_timeout
@@ -77,7 +76,6 @@ __all__ = [
     "moment",
     "multi",
     "multi_future",
-    "on_engine_error",
     "op",
     "run_on_executor",
     "sleep",

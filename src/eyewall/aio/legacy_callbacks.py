@@ -3,12 +3,12 @@
 import functools
 from asyncio import Future
 from collections.abc import Callable, Hashable, Iterable
-from contextvars import ContextVar
-from typing import Any, Final, NamedTuple, ParamSpec, final
+from typing import Any, NamedTuple, ParamSpec, final
 
 from eyewall.aio.coroutine import Runner, YieldPoint, coroutine
 from eyewall.aio.futures import ReturnValueIgnoredError, future_add_done_callback
 from eyewall.aio.multi import multi
+from eyewall.loop.callback_errors import on_callback_error
 
 P = ParamSpec("P")
 
@@ -163,23 +163,17 @@ class WaitAll(YieldPoint):
         return multi([Wait(key).attach(runner) for key in self._keys])
 
 
-on_engine_error: Final[ContextVar[Callable[[BaseException], object] | None]] = ContextVar(
-    "on_engine_error", default=None
-)
-"""Who takes the failure of an `engine` function, which returns no future to fail."""
-
-
 def engine(func: Callable[P, Any]) -> Callable[P, None]:
     """Make a generator function a coroutine that returns nothing, for callers that do not wait.
 
-    A failure is given to `on_engine_error`. When nobody has set that, one before the first wait
+    A failure is given to `on_callback_error`. When nobody has set that, one before the first wait
     is raised, and a later one goes to the loop's exception handler.
     """
     wrapped = coroutine(func)
 
     @functools.wraps(func)
     def start(*args: P.args, **kwargs: P.kwargs) -> None:
-        take_error = on_engine_error.get()
+        take_error = on_callback_error.get()
 
         def ended(future: Future[Any]) -> None:
             error = None if future.cancelled() else future.exception()

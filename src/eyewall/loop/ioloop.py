@@ -12,6 +12,7 @@ from concurrent.futures import Executor, Future
 from typing import Any, Final, TypeVar, overload
 
 from eyewall.base.log import app_log
+from eyewall.loop.callback_errors import on_callback_error
 
 T = TypeVar("T")
 
@@ -306,8 +307,12 @@ class IOLoop:
                 task.add_done_callback(self._callback_done)
         except asyncio.CancelledError:
             pass
-        except Exception:  # noqa: BLE001 - the boundary of a callback
-            app_log.exception("Exception in callback %r", callback)
+        except Exception as exc:  # noqa: BLE001 - the boundary of a callback
+            take_error = on_callback_error.get()
+            if take_error is None:
+                app_log.exception("Exception in callback %r", callback)
+            else:
+                take_error(exc)
 
     def _callback_done(self, task: "asyncio.Future[Any]") -> None:
         _pending.discard(task)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from eyewall.aio import on_engine_error
+from eyewall.loop.callback_errors import on_callback_error
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler.handler import RequestHandler
 from eyewall.web.handler.lifecycle import handle_exception
@@ -119,16 +119,16 @@ def asynchronous(method: Method) -> Method:
     """Leave the request open when the verb returns; the handler calls `finish` later.
 
     This is how callbacks were used before coroutines. New code says `async def` instead. An error
-    of a `gen.engine` that it starts is answered as the verb's own.
+    of a `gen.engine` or of an `IOLoop` callback that it starts is answered as the verb's own.
     """
 
     @functools.wraps(method)
     def wrapper(self: RequestHandler, *args: Any, **kwargs: Any) -> Any:
         self._auto_finish = False
-        token = on_engine_error.set(functools.partial(handle_exception, self))
+        token = on_callback_error.set(functools.partial(handle_exception, self))
         try:
             return method(self, *args, **kwargs)
         finally:
-            on_engine_error.reset(token)
+            on_callback_error.reset(token)
 
     return wrapper
