@@ -9,9 +9,10 @@ from typing import Any, Self
 from urllib.parse import urlencode, urljoin
 
 from eyewall.base.log import app_log
-from eyewall.http.client import AsyncHTTPClient
+from eyewall.http.client import AsyncHTTPClient, HTTPRequest
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.server.server import HTTPServer
+from eyewall.realtime.websocket import WebSocketClientConnection, websocket_connect
 from eyewall.testing.certificates import certificate_files
 from eyewall.testing.forms import File, encode_form
 from eyewall.testing.ports import bind_unused_port
@@ -274,6 +275,46 @@ class TestClient:
             if not fetching.cancelled():
                 # Its fault is the reader's: what was read is all that came.
                 fetching.exception()
+
+    @contextlib.asynccontextmanager
+    async def websocket(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: list[str] | None = None,
+        compression_options: dict[str, Any] | None = None,
+        timeout_s: float = 20.0,
+    ) -> AsyncIterator[WebSocketClientConnection]:
+        """Connect to a WebSocket; at the end of the block it is closed.
+
+        Args:
+            path: Path and query.
+            headers: Fields to send.
+            subprotocols: Offered to the server, in order of preference.
+            compression_options: Offer compression, as for `websocket_connect`.
+            timeout_s: Seconds that connecting may take.
+
+        Raises:
+            HTTPClientError: The server refused; its answer is `response`.
+
+        Example:
+            >>> async with client.websocket("/echo") as ws:
+            ...     await ws.send("hello")
+            ...     assert await ws.read_message() == "hello"
+        """
+        await self._begin()
+        fields = self._with_cookies(HTTPHeaders(dict(headers or {})), {})
+        url = "ws" + self._url(path, None).removeprefix("http")
+        request = HTTPRequest(url, headers=fields, ca_certs=self._authority)
+        connection = await websocket_connect(
+            request,
+            connect_timeout=timeout_s,
+            subprotocols=subprotocols,
+            compression_options=compression_options,
+        )
+        async with connection:
+            yield connection
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> str:
         query = urlencode(params or {})
