@@ -18,7 +18,7 @@ def in_sqlite(tmp_path):
 SERVERS = {
     "sqlite": in_sqlite,
     "redis": servers.redis,
-    "postgresql": servers.postgresql,
+    "postgresql": lambda _folder: servers.postgresql(),
     "mongodb": lambda _folder: servers.mongodb(),
     "couchdb": servers.couchdb,
 }
