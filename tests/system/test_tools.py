@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from importlib.metadata import entry_points
 
 import pytest
 
 from tests.support import eyewall, require
+
+PLUGIN = "eyewall_pytest.plugin"
 
 
 def command(*args, cwd=None, **env):
@@ -132,9 +135,12 @@ def test_a_new_project_passes_its_tests_and_serves(tmp_path, template, greeting)
         str(path.relative_to(tmp_path)) for path in folder.rglob("*") if path.is_file()
     }
     assert not any("@NAME@" in path.read_text() for path in folder.rglob("*.py"))
+    # Where Eyewall is installed its plugin is there by itself.
+    installed = any(found.value == PLUGIN for found in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", PLUGIN)
     tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "eyewall_pytest.plugin",
-         "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder)],
+        [sys.executable, "-m", "pytest", "-q", *plugin, "-p", "no:cacheprovider",
+ "-c", os.devnull, "--rootdir", str(folder)],
         cwd=folder, capture_output=True, text=True, timeout=120,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
