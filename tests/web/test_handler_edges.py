@@ -205,3 +205,19 @@ def test_forms_in_a_coding_that_is_not_decoded_are_refused(run, caplog):
     body = gzip.compress(b"a=b")
     assert ask(run, app_of(Form), method="POST", body=body, headers=headers)[0] == 400
     assert "Unsupported Content-Encoding of a form: gzip" in caplog.text
+
+
+class Callback(RequestHandler):
+    def get(self):
+        self.hide_query()
+        if self.get_query_argument("fails", None):
+            raise LookupError("on purpose")
+
+
+@pytest.mark.parametrize("more", ["", "&fails=1"])
+def test_a_hidden_query_stands_in_no_log_line(run, caplog, more):
+    caplog.set_level("INFO")
+    ask(run, Application([("/back", Callback)]), f"/back?code=a-secret&state=another{more}")
+    said = [f"{record.getMessage()} {getattr(record, 'target', '')}" for record in caplog.records]
+    assert any(" GET /back (" in line for line in said)
+    assert not any("secret" in line or "another" in line for line in said)

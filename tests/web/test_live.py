@@ -247,6 +247,27 @@ def test_tokens_are_taken_and_renewed(served):
     assert served(main, authenticate=authenticate) == ("forbidden", "token", True)
 
 
+def test_a_token_stands_in_no_log_line(run, caplog):
+    caplog.set_level("INFO")
+
+    async def main():
+        live = make_live(authenticate=lambda token: token)
+        async with TestClient(Application(live.routes("/live"))) as client:
+            asked = urlencode({"by": "poll", "topics": "[]", "wait": "0", "token": "a-secret"})
+            assert (await client.get(f"/live?{asked}")).status == 200
+            assert (await client.get("/live?by=odd&token=a-secret")).status == 400
+            async with client.websocket("/live?token=a-secret"):
+                """Long enough for its log line."""
+        await live.hub.close()
+
+    run(main)
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("101 GET /live ") for line in lines)
+    assert len(lines) >= 4
+    assert not any("a-secret" in line for line in lines)
+    assert not any("a-secret" in str(getattr(record, "target", "")) for record in caplog.records)
+
+
 def test_leave_that_is_taken_back_ends_the_subscription(served):
     users = ["ada"]
 

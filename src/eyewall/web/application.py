@@ -505,11 +505,24 @@ class Application(Scheduled, ReversibleRouter):
             self._log_function(handler)
             return
         self.log_exchange(
-            handler.exchange, handler.get_status(), time.monotonic() - handler._logged_at
+            handler.exchange,
+            handler.get_status(),
+            time.monotonic() - handler._logged_at,
+            handler._logged_target,
         )
 
-    def log_exchange(self, exchange: Exchange, status: int, seconds: float) -> None:
-        """Write a log line: `200 GET / (127.0.0.1) 1.23ms`."""
+    def log_exchange(
+        self, exchange: Exchange, status: int, seconds: float, target: str | None = None
+    ) -> None:
+        """Write a log line: `200 GET / (127.0.0.1) 1.23ms`.
+
+        Args:
+            exchange: The request.
+            status: Status of the answer.
+            seconds: What it took.
+            target: What the line says instead of the request's target.
+        """
+        target = target or exchange.target
         if status < 400:
             log = access_log.info
         elif status < 500:
@@ -520,13 +533,13 @@ class Application(Scheduled, ReversibleRouter):
             "%d %s %s (%s) %.2fms",
             status,
             exchange.method,
-            exchange.target,
+            target,
             exchange.remote_ip,
             seconds * 1000,
             extra={
                 "status": status,
                 "method": exchange.method,
-                "target": exchange.target,
+                "target": target,
                 "remote_ip": exchange.remote_ip,
                 "duration_ms": round(seconds * 1000, 3),
             },

@@ -26,7 +26,7 @@ from eyewall.realtime.websocket.errors import WebSocketClosedError
 from eyewall.realtime.websocket.handler import WebSocketHandler
 from eyewall.web import HTTPError
 from eyewall.web.engine import StreamClosedError
-from eyewall.web.rate_limit import MemoryRateLimits, Rate, by_address
+from eyewall.web.rate_limit import by_address
 
 if TYPE_CHECKING:
     from eyewall.realtime.live.live import Live
@@ -37,7 +37,6 @@ _LONGEST_POLL_S: Final = 55.0
 # A client that polls comes back within that time, and is seen by others meanwhile.
 _LINGER_S: Final = 5.0
 _COMMANDS: Final = {"publish", "send", "history", "ping"}
-_rates: Final = MemoryRateLimits()
 
 
 class LiveHandler(WebSocketHandler):
@@ -61,6 +60,8 @@ class LiveHandler(WebSocketHandler):
         if origin is not None and not self.check_origin(origin):
             raise HTTPError(403, "a page of %s may not connect", origin)
         token = self.get_query_argument("token", None)
+        if token is not None:
+            self.hide_query()
         try:
             if token is not None:
                 self._identity = await self._live.authenticated(token)
@@ -230,9 +231,8 @@ class LiveHandler(WebSocketHandler):
         if type(frame).__name__.lower() not in _COMMANDS:
             raise HTTPError(400, "%s needs a connection", type(frame).__name__.lower())
         limits = self._live.limits
-        rate = Rate(limits.burst, max(1, round(limits.burst / limits.publishes_per_s)))
         who = str(self._identity) if self._identity is not None else by_address(self)
-        if not _rates.take(f"{id(self._live)}|{who}", rate).allowed:
+        if not self._live.may_command(who):
             raise HTTPError(429, "more than %g frames a second", limits.publishes_per_s)
         session = self._begin(lambda _: None)
         try:

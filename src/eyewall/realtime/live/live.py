@@ -14,6 +14,7 @@ from eyewall.realtime.live.errors import RefusedError
 from eyewall.realtime.live.handler import LiveHandler
 from eyewall.realtime.live.session import Session
 from eyewall.web import RequestHandler
+from eyewall.web.rate_limit import MemoryRateLimits, Rate
 from eyewall.web.routing.rules import URLSpec
 from eyewall.web.static.handler import StaticFileHandler
 
@@ -64,6 +65,9 @@ class Live:
         self._identify = identify
         self._authenticate = authenticate
         self.name = name
+        burst, per_s = self.limits.burst, self.limits.publishes_per_s
+        self._rate = Rate(burst, max(1, round(burst / per_s)))
+        self._commands = MemoryRateLimits()
         self._receivers: TopicTree[tuple[int, Receiver]] = TopicTree()
 
     def rule(self, pattern: str) -> Callable[[A], A]:
@@ -111,6 +115,10 @@ class Live:
             return None
         found = self._identify(handler)
         return await found if inspect.isawaitable(found) else found
+
+    def may_command(self, who: str) -> bool:
+        """Count a command of a client without a connection; False when there are too many."""
+        return self._commands.take(who, self._rate).allowed
 
     async def authenticated(self, token: str) -> Any:
         """Who a token is.

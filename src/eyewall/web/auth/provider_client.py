@@ -39,10 +39,7 @@ class ProviderClient:
 
     def _hide_query(self) -> None:
         """Keep the query out of what is logged about this request: it holds codes and tokens."""
-        request = self._handler.request
-        summary = f"{request.method} {request.path} ({request.remote_ip})"
-        # On the object, because RequestHandler may stand before this class among the bases.
-        vars(self)["_request_summary"] = lambda: summary
+        self._handler.hide_query()
 
     def _set_login_cookie(self, name: str, value: str | bytes, lifetime_s: int) -> None:
         """Set a cookie for the time of a login; 0 seconds removes it.

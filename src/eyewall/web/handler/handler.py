@@ -48,6 +48,8 @@ class RequestHandler(Rendering):
 
     _auto_finish: bool = True
     _stream_request_body: bool = False
+    # What log lines say instead of the target.
+    _logged_target: str | None = None
     # Whether verbs may be replaced after the route was made.
     _late_verbs: bool = False
     _has_session: bool = False
@@ -216,7 +218,12 @@ class RequestHandler(Rendering):
 
     def _request_summary(self) -> str:
         request = self.request
-        return f"{request.method} {request.uri} ({request.remote_ip})"
+        target = self._logged_target or request.uri
+        return f"{request.method} {target} ({request.remote_ip})"
+
+    def hide_query(self) -> None:
+        """Keep the query out of all log lines about this request: it holds a code or a token."""
+        self._logged_target = self.exchange.path
 
     def _after_finish(self) -> None:
         application = self.application
