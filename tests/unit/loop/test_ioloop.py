@@ -1,7 +1,10 @@
 """IOLoop, PeriodicCallback and eager tasks, on asyncio and uvloop."""
 
 import asyncio
+import concurrent.futures
 import datetime
+import math
+import multiprocessing
 import os
 import threading
 import time
@@ -82,6 +85,20 @@ def test_a_callback_that_raises_is_logged_and_the_loop_goes_on(loop, caplog):
     assert "ZeroDivisionError" in caplog.text
     assert "in a coroutine" in caplog.text
     assert len(caplog.records) == 2
+
+
+def test_work_is_done_in_another_process(loop):
+    # Started anew: a fork would take this process's threads' locks along.
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+
+        async def main():
+            number = await loop.run_in_executor(pool, math.factorial, 20)
+            with pytest.raises(ValueError, match="negative"):
+                await loop.run_in_executor(pool, math.factorial, -1)
+            return number
+
+        assert loop.run_sync(main) == math.factorial(20)
 
 
 def test_futures_of_both_kinds_call_back_in_the_loop(loop):

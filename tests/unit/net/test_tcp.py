@@ -271,6 +271,48 @@ def test_the_next_address_is_tried_while_one_hangs(go):
     go(main)
 
 
+class Silent(Resolver):
+    """Its answer never comes."""
+
+    def initialize(self):
+        self.was_cancelled = False
+
+    async def resolve(self, host, port, family=socket.AF_UNSPEC):
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+
+class Failing(Resolver):
+    """There is no such name."""
+
+    async def resolve(self, host, port, family=socket.AF_UNSPEC):
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+
+def test_a_name_whose_lookup_never_ends_ends_with_the_time(go):
+    async def main():
+        resolver = Silent()
+        client = TCPClient(resolver)
+        with pytest.raises(TimeoutError):
+            await client.connect("example.org", 1, timeout=datetime.timedelta(milliseconds=5))
+        # It is told so in the loop's next turns.
+        while not resolver.was_cancelled:
+            await asyncio.sleep(0)
+
+    go(main)
+
+
+def test_a_name_that_does_not_exist_is_the_resolvers_error(go):
+    async def main():
+        with pytest.raises(socket.gaierror, match="no such name"):
+            await TCPClient(Failing()).connect("example.org", 1)
+
+    go(main)
+
+
 def test_a_peer_that_resets_is_an_ordinary_end(go):
     class Resetting(TCPServer):
         async def handle_stream(self, stream, address):
