@@ -27,6 +27,11 @@ from eyewall.web.routing.tree import RouteTree
         (r"(?i:/a)$", ("", False)),
         (r"/a\d$", ("/a", False)),
         (r"/a\-b$", ("/a-b", True)),
+        (r"/a[](]|/b$", ("", False)),
+        (r"/a[^](]|/b$", ("", False)),
+        (r"/a[\](]|/b$", ("", False)),
+        (r"/a[|]b$", ("/a", False)),
+        (r"/a(?#()|/b$", ("", False)),
         (r".*$", ("", False)),
     ],
 )
@@ -35,7 +40,22 @@ def test_literal_prefixes(pattern, expected):
 
 
 PIECES = st.sampled_from(
-    ["/", "a", "b", "ab", r"(\w+)", r"(a|b)", ".*", r"\.", "[ab]", "a?", "x|y"]
+    [
+        "/",
+        "a",
+        "b",
+        "ab",
+        r"(\w+)",
+        r"(a|b)",
+        ".*",
+        r"\.",
+        "[ab]",
+        "a?",
+        "x|y",
+        "[](a]",
+        "[^]a]",
+        r"[\]|]",
+    ]
 )
 PATTERNS = st.lists(st.lists(PIECES, min_size=1, max_size=5).map("".join), min_size=1, max_size=12)
 PATHS = st.text("/ab.xy", max_size=6)
@@ -51,6 +71,18 @@ def test_the_tree_finds_what_trying_all_in_order_finds(patterns, paths):
         expected = next((n for n, regex in enumerate(regexes) if regex.match(path)), None)
         found = tree.find(path)
         assert (None if found is None else found[0]) == expected, path
+
+
+def test_flags_of_an_expression_count():
+    tree = RouteTree()
+    tree.add(re.compile("/abc$", re.IGNORECASE), "any case")
+    tree.add(re.compile("/d e f$", re.VERBOSE), "spaces")
+    tree.add(re.compile("/ABC$"), "never")
+    assert [tree.find(path)[0] for path in ("/ABC", "/abc", "/def")] == [
+        "any case",
+        "any case",
+        "spaces",
+    ]
 
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=2))

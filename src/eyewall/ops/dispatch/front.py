@@ -11,11 +11,10 @@ from typing import Any, Final, final
 from eyewall.base.log import gen_log
 from eyewall.http.exchange import Exchange
 from eyewall.ops.dispatch.forwarded import Forwarded
-from eyewall.ops.dispatch.link import BLOCK_MS, Command, Link, after, entries
+from eyewall.ops.dispatch.link import Command, Link
 from eyewall.ops.dispatch.wire import WHOLE, Frame, FrameError, Keys
 
 BEAT_S: Final = 1.0
-_COUNT: Final = 256
 
 # KEYS: the stream, the hash of numbers; ARGV: the front, its request's number, the longest queue,
 # then the entry. A front repeats itself when it has heard no answer: the number tells.
@@ -79,7 +78,10 @@ class Front:
         """
         await self.link.start()
         self.link.on_return = lambda: self._tasks.append(asyncio.ensure_future(self._look()))
-        self._tasks += [asyncio.ensure_future(self._read()), asyncio.ensure_future(self._beat())]
+        self._tasks += [
+            asyncio.ensure_future(self.link.follow(self.keys.inbox(self.name), self._hear)),
+            asyncio.ensure_future(self._beat()),
+        ]
 
     async def drain(self, deadline_s: float = 30.0) -> None:
         """Leave Redis; the server has finished its requests."""
@@ -152,24 +154,6 @@ class Front:
         self._waiting.pop(request, None)
 
     # Answers
-
-    async def _read(self) -> None:
-        """Hear what workers say."""
-        client = self.link.reader()
-        inbox, last = self.keys.inbox(self.name), b"0"
-        while True:
-            try:
-                command = ("XREAD", "COUNT", _COUNT, "BLOCK", BLOCK_MS, "STREAMS", inbox, last)
-                found = entries(await client.execute_command(*command))
-            except self.link.errors as exc:
-                self.link.note(exc)
-                await asyncio.sleep(0.1)
-                continue
-            for entry, fields in found:
-                last = entry
-                self._hear(fields)
-            if found:
-                self.link.put(("XTRIM", inbox, "MINID", after(last)))
 
     def _hear(self, fields: dict[bytes, bytes]) -> None:
         try:

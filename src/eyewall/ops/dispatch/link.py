@@ -18,8 +18,10 @@ Unit = tuple[Command, ...]
 BLOCK_MS: Final = 4000
 _TIMEOUT_S: Final = 8.0
 _BATCH: Final = 64
+_HEARD_AT_ONCE: Final = 256
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
+_WAITER_PAUSE_S: Final = 0.1
 
 
 @final
@@ -158,6 +160,28 @@ class Link:
         client = self._make_client()
         self._waiting_clients.append(client)
         return client
+
+    async def follow(self, stream: str, hear: Callable[[dict[bytes, bytes]], None]) -> None:
+        """Hear a stream from its begin and for ever, and shorten it by what was heard.
+
+        Args:
+            stream: Its key.
+            hear: Called with the fields of each entry.
+        """
+        client, last = self.reader(), b"0"
+        command = ("XREAD", "COUNT", _HEARD_AT_ONCE, "BLOCK", BLOCK_MS, "STREAMS", stream)
+        while True:
+            try:
+                found = entries(await client.execute_command(*command, last))
+            except self.errors as exc:
+                self.note(exc)
+                await asyncio.sleep(_WAITER_PAUSE_S)
+                continue
+            for entry, fields in found:
+                last = entry
+                hear(fields)
+            if found:
+                self.put(("XTRIM", stream, "MINID", after(last)))
 
     async def repeat(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do something with Redis until it succeeds; an outage is one line in the log."""

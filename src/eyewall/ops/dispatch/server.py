@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from eyewall.base.log import gen_log
 from eyewall.ops.dispatch.exchange import DispatchedExchange
 from eyewall.ops.dispatch.front import BEAT_S, own_name
-from eyewall.ops.dispatch.link import BLOCK_MS, Link, after, entries
+from eyewall.ops.dispatch.link import BLOCK_MS, Link, entries
 from eyewall.ops.dispatch.rescue import Rescue
 from eyewall.ops.dispatch.wire import GROUP, IDEMPOTENT, AnswerHead, Frame, FrameError, Head, Keys
 
@@ -69,8 +69,9 @@ class DispatchServer:
         await self._make_group()
         await self._link.ask("HINCRBY", self._keys.alive, self.name, 1)
         self._taking = asyncio.ensure_future(self._take())
+        heard = self._link.follow(self._keys.inbox(self.name), self._pass_on)
         self._tasks = [
-            asyncio.ensure_future(work) for work in (self._hear(), self._beat(), self._rescue.run())
+            asyncio.ensure_future(work) for work in (heard, self._beat(), self._rescue.run())
         ]
 
     async def _make_group(self) -> None:
@@ -266,24 +267,6 @@ class DispatchServer:
             ("XDEL", stream, entry),
             then=lambda _: self._unacknowledged.discard(entry),
         )
-
-    async def _hear(self) -> None:
-        """Hear what fronts say."""
-        client = self._link.reader()
-        inbox, last = self._keys.inbox(self.name), b"0"
-        while True:
-            try:
-                command = ("XREAD", "COUNT", 256, "BLOCK", BLOCK_MS, "STREAMS", inbox, last)
-                found = entries(await client.execute_command(*command))
-            except self._link.errors as exc:
-                self._link.note(exc)
-                await asyncio.sleep(0.1)
-                continue
-            for entry, fields in found:
-                last = entry
-                self._pass_on(fields)
-            if found:
-                self._link.put(("XTRIM", inbox, "MINID", after(last)))
 
     def _pass_on(self, fields: dict[bytes, bytes]) -> None:
         try:

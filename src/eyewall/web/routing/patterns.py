@@ -1,6 +1,11 @@
 """What can be known of a route's regular expression without matching anything."""
 
 import re
+from collections.abc import Iterator
+from typing import Final
+
+# A bracket that comes first in a set is one of its characters.
+_ESCAPE_OR_SET: Final = re.compile(r"\\.|\[\^?\]?(?:[^]\\]|\\.)*\]|(?P<char>.)", re.DOTALL)
 
 
 def literal_prefix(pattern: str) -> tuple[str, bool]:
@@ -26,28 +31,17 @@ def literal_prefix(pattern: str) -> tuple[str, bool]:
             break
         prefix += char
         at += step
-    if _has_top_level_bar(text) or ("(?" in text and re.search(r"\(\?[a-zA-Z-]+[:)]", text)):
+    if _has_top_level_bar(text) or ("(?" in text and re.search(r"\(\?(?:#|[a-zA-Z-]+[:)])", text)):
         return "", False
     return prefix, False
 
 
 def _has_top_level_bar(text: str) -> bool:
-    depth, at, in_set = 0, 0, False
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif in_set:
-            in_set = char != "]"
-        elif char == "[":
-            in_set = True
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "|" and depth == 0:
+    depth = 0
+    for _, char in _structure(text, 0):
+        depth += (char == "(") - (char == ")")
+        if char == "|" and depth == 0:
             return True
-        at += 1
     return False
 
 
@@ -79,20 +73,16 @@ def reversible_parts(pattern: str) -> list[str] | None:
 
 
 def _group_end(text: str, start: int) -> int | None:
-    depth, at, in_set = 0, start, False
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            at += 1
-        elif in_set:
-            in_set = char != "]"
-        elif char == "[":
-            in_set = True
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                return at + 1
-        at += 1
+    depth = 0
+    for at, char in _structure(text, start):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return at + 1
     return None
+
+
+def _structure(text: str, start: int) -> Iterator[tuple[int, str]]:
+    """The characters that are neither escaped nor in a set, with their places."""
+    for part in _ESCAPE_OR_SET.finditer(text, start):
+        if part.lastgroup == "char":
+            yield part.start(), part.group()

@@ -37,7 +37,9 @@ class RouteTree(Generic[R]):
         order = self._count
         self._count += 1
         self.routes.append((regex, route))
-        prefix, whole = literal_prefix(regex.pattern)
+        # Flags such as IGNORECASE give letters another meaning.
+        is_plain = regex.flags == re.UNICODE
+        prefix, whole = literal_prefix(regex.pattern) if is_plain else ("", False)
         if whole:
             self._exact.setdefault(prefix, (order, route))
             if order < self._first_pattern:
